@@ -1,0 +1,40 @@
+"""Padding to the network's stride, resizing, and one-hot masks. Legend: H W image, K objects."""
+
+import torch
+import torch.nn.functional as F
+
+
+def padding(height, width, multiple):
+    """(left, right, top, bottom) that make both sides multiples; the odd pixel goes right/bottom."""
+    rows, columns = -height % multiple, -width % multiple
+    return columns // 2, columns - columns // 2, rows // 2, rows - rows // 2
+
+
+def pad(x, pads, value=0.0):
+    """Surround x (..., C, H, W) with `value`: a number, or one per channel as (C, 1, 1)."""
+    left, right, top, bottom = pads
+    height, width = x.shape[-2:]
+    shape = (*x.shape[:-2], height + top + bottom, width + left + right)
+    value = torch.as_tensor(value, dtype=x.dtype, device=x.device)
+    out = value.expand(shape).contiguous()
+    out[..., top : top + height, left : left + width] = x
+    return out
+
+
+def unpad(x, pads):
+    """The part of x (..., H, W) that `pad` was given."""
+    left, right, top, bottom = pads
+    return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
+
+
+def resize(x, size):
+    """Bilinear, without aligned corners: x (C, H, W) -> (C, *size)."""
+    if tuple(x.shape[-2:]) == tuple(size):
+        return x
+    return F.interpolate(x[None], tuple(size), mode='bilinear', align_corners=False)[0]
+
+
+def one_hot(mask, ids):
+    """Index mask (H, W) -> float32 (len(ids), H, W), 1 where the mask has that id."""
+    ids = torch.as_tensor(ids, dtype=mask.dtype, device=mask.device)
+    return (mask == ids.view(-1, 1, 1)).float()
