@@ -30,7 +30,7 @@ class ObjectMemory:
         self.temporary = False  # whether slot len(kept) holds the previous frame
 
     def write(self, key, value, *, keep, annotated):
-        """Store a frame, key (CK, h, w) and value (CV, h, w); returns its slot, None if not kept."""
+        """Store a frame: key (CK, h, w), value (CV, h, w) -> its slot, None if not kept."""
         slot = len(self.kept)
         if keep and self.max_frames is not None and slot >= self.max_frames:
             oldest = next((s for s, was_annotated in self.kept.items() if not was_annotated), None)
@@ -184,7 +184,7 @@ class InferenceCore:
 
     @torch.inference_mode()
     def to_mask(self, prob, size=None):
-        """prob (K+1, H, W) of `step` -> uint8 array of object ids, (H, W) or `size` (height, width).
+        """prob (K+1, H, W) of `step` -> object ids, uint8 array (H, W) or `size`: (height, width).
 
         The probabilities are scaled, not the mask: the borders stay smooth.
         """
@@ -194,7 +194,7 @@ class InferenceCore:
 
     @torch.inference_mode()
     def restore(self, records):
-        """Go on after the last of these KeptFrames (oldest first), as if they had been seen here."""
+        """Go on after the last of these KeptFrames (oldest first) as if they had come here."""
         for record in records:
             self.bank.restore(KeptFrame(*record))
             self.object_ids = list(record.object_ids)
@@ -203,12 +203,11 @@ class InferenceCore:
                 self.last_annotated = record.index
 
     def _autocast(self):
-        kind = self.network.device.type
-        dtype = torch.bfloat16 if kind == 'cpu' else torch.float16
-        return torch.autocast(kind, dtype=dtype, enabled=self.amp)
+        device = self.network.device
+        return torch.autocast(device.type, dtype=amp_dtype(device), enabled=self.amp)
 
     def _prepare(self, image):
-        """(3, H, W) -> (1, 3, H', W') on the device, and the padding; the pad is zero normalised."""
+        """(3, H, W) -> (1, 3, H', W') on the device, and its padding (zero once normalised)."""
         image = torch.as_tensor(image)
         if image.ndim != 3 or image.shape[0] != 3:
             raise UserError(f'an image must have the shape (3, H, W), not {tuple(image.shape)}')
@@ -273,6 +272,11 @@ class InferenceCore:
         objects = objects * (mask == 0)
         objects[[self.object_ids.index(i) for i in ids]] = one_hot(mask, ids)
         return aggregate(objects)
+
+
+def amp_dtype(device):
+    """The half precision of `amp`: float16 has no fast arithmetic on CPUs."""
+    return torch.bfloat16 if device.type == 'cpu' else torch.float16
 
 
 def positive(name, value, *, or_none=False):

@@ -133,7 +133,7 @@ class UpsampleBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """What was read from memory, and the query frame's features -> one logit per object and pixel."""
+    """What was read from memory and the query frame's features -> a logit per object and pixel."""
 
     def __init__(self):
         super().__init__()

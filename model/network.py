@@ -1,6 +1,7 @@
-"""The propagation network: one class for inference, training and correspondence; its checkpoints.
+"""The propagation network, for inference, training and correspondence alike; its checkpoints.
 
-Legend: B batch, K objects, T frames, H W image (multiples of 16), h w = H/16 W/16, CK = 128, CV = 512.
+Legend: B batch, K objects, T frames, H W image (multiples of 16), h w = H/16 W/16, CK = 128,
+CV = 512.
 """
 
 import pickle
@@ -104,7 +105,7 @@ class PropagationNetwork(nn.Module):
         return torch.stack(logits, 1)
 
     def read_all(self, keys, values, query_key):
-        """keys (B, K, CK, T, h, w), values (B, K, CV, T, h, w) -> (B, K, CV, h, w), all positions."""
+        """keys (B, K, CK, T, h, w), values (B, K, CV, T, h, w) -> (B, K, CV, h, w), no top-k."""
         shape = keys.shape[:2]
         query_key = query_key.unsqueeze(1).expand(-1, shape[1], -1, -1, -1)  # B, K, CK, h, w
         weights = affinity(keys.flatten(0, 1), query_key.flatten(0, 1))

@@ -8,20 +8,21 @@ the same arguments always give the same clip. The objects are 1 = cat, 2 = cup, 
 """
 
 import argparse
-import os
-import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import skimage
+from numpy.polynomial import polynomial
 from PIL import Image
 
 SCENE = (428, 240)  # width, height in scene units: one unit is one pixel at the default size
 SUPERSAMPLE = 2  # objects are drawn this much larger than the frame, then averaged down
 DRAW_ORDER = (2, 3, 1)  # object ids from back to front
+SIGNATURE = b'rendered by make_demo_clip'  # the comment in every JPEG this script writes
 
 
 class CutOut(NamedTuple):
@@ -29,7 +30,7 @@ class CutOut(NamedTuple):
 
     photo: str
     size: float  # longest side of the object in scene units, at scale 1
-    gain: float  # brightness factor, to light all objects alike
+    gamma: float  # below 1 brightens the photo, so that all objects look lit alike
     ellipses: tuple  # of (centre x, centre y, half width, half height, degrees)
     polygons: tuple  # of ((x, y), ...)
     path: tuple  # (x, y, degrees, scale) in scene units, at even steps from first to last frame
@@ -37,8 +38,8 @@ class CutOut(NamedTuple):
 
 # fmt: off
 CAT = CutOut(
-    'chelsea.png', 122, 1.05, (),
-    (((33, 100), (31, 60), (36, 28), (46, 10), (62, 4), (82, 10), (98, 21), (125, 17), (155, 10),
+    'chelsea.png', 122, 0.92, (),
+    (((36, 100), (35, 60), (39, 29), (47, 10), (62, 4), (82, 10), (98, 21), (125, 17), (155, 10),
       (190, 4), (220, 3), (255, 5), (282, 11), (305, 22), (322, 13), (345, 4), (364, 3), (376, 14),
       (376, 36), (368, 58), (359, 74), (363, 104), (364, 125), (361, 150), (353, 178), (340, 201),
       (323, 227), (312, 250), (297, 267), (274, 278), (245, 281), (215, 278), (185, 271),
@@ -51,7 +52,7 @@ CUP = CutOut(
     ((340, 88, 10, 1.0), (288, 88, 2, 1.0), (215, 102, -8, 0.95), (140, 108, -16, 1.02),
      (92, 96, -20, 1.12)))
 ROCKET = CutOut(
-    'rocket.jpg', 156, 1.45, (),
+    'rocket.jpg', 156, 0.58, (),
     (((319.3, 128), (322, 126.7), (324.7, 128), (329.3, 133.7), (332, 140), (333.3, 147.5),
       (333.3, 175), (330.7, 180), (330.2, 230), (330.2, 300), (313.9, 300), (313.9, 180),
       (310.8, 175), (310.8, 147.5), (312, 140), (315, 133.7)),),
@@ -62,7 +63,7 @@ OBJECTS = (CAT, CUP, ROCKET)  # object id - 1 is the place in this tuple
 
 # Tones from dark to light that colour the grey textures, RGB.
 GRASS = ((30, 44, 18), (66, 90, 38), (102, 126, 58), (182, 194, 122))
-GRAVEL = ((74, 62, 50), (128, 113, 96), (163, 148, 128), (214, 202, 182))
+GRAVEL = ((74, 62, 50), (118, 104, 88), (152, 137, 117), (206, 193, 172))
 
 
 def read_photo(name: str) -> np.ndarray:
@@ -93,7 +94,8 @@ def load_sprite(obj: CutOut, scale: float) -> np.ndarray:
     """
     photo = read_photo(obj.photo)
     alpha = outline_alpha(obj, photo.shape[:2])[..., None]
-    sprite = np.concatenate([np.minimum(photo * np.float32(obj.gain), 255) * alpha, alpha], axis=2)
+    lit = 255 * (photo / np.float32(255)) ** obj.gamma
+    sprite = np.concatenate([lit * alpha, alpha], axis=2)
     x, y, w, h = cv2.boundingRect((alpha[..., 0] > 0).astype(np.uint8))
     factor = scale * obj.size / max(w, h)
     size = (max(round(w * factor), 1), max(round(h * factor), 1))
@@ -105,9 +107,7 @@ def load_sprite(obj: CutOut, scale: float) -> np.ndarray:
 def pose_at(path: tuple, u: float) -> np.ndarray:
     """(x, y, degrees, scale) at time u in 0..1: the polynomial through the path's poses."""
     knots = np.linspace(0, 1, len(path))
-    return np.array(
-        [np.polyval(np.polyfit(knots, v, len(path) - 1), u) for v in zip(*path, strict=True)]
-    )
+    return polynomial.polyval(u, polynomial.polyfit(knots, path, len(path) - 1))
 
 
 def place(sprite: np.ndarray, pose: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -121,11 +121,9 @@ def place(sprite: np.ndarray, pose: np.ndarray, width: int, height: int) -> np.n
 
 
 def tone(grey: np.ndarray, tones: tuple) -> np.ndarray:
-    """Colour a grey texture (H, W) by its brightness: (H, W, 3) float32, 0..255."""
+    """Colour a grey texture (H, W) by its brightness: (H, W, 3) float, 0..255."""
     spread = np.percentile(grey, (1, 35, 70, 99.5))
-    return np.stack([np.interp(grey, spread, c) for c in zip(*tones, strict=True)], axis=2).astype(
-        np.float32
-    )
+    return np.stack([np.interp(grey, spread, c) for c in np.transpose(tones)], axis=2)
 
 
 def make_ground(rng: np.random.Generator) -> np.ndarray:
@@ -136,31 +134,29 @@ def make_ground(rng: np.random.Generator) -> np.ndarray:
     # Tufts of grass reach into the path, so its edge follows the brightness of the lawn.
     tufts = cv2.GaussianBlur(grass.astype(np.float32), (0, 0), 3) - grass.mean()
     share = np.clip((58 - 0.8 * tufts - np.abs(y - middle)) / 6 + 0.5, 0, 1)[..., None]
-    return tone(grass, GRASS) * (1 - share) + tone(gravel, GRAVEL) * share
+    ground = tone(grass, GRASS) * (1 - share) + tone(gravel, GRAVEL) * share
+    return cv2.GaussianBlur(ground.astype(np.float32), (0, 0), 0.7)  # a little out of focus
 
 
-def view_ground(ground: np.ndarray, u: float, width: int, height: int) -> np.ndarray:
-    """What the drifting camera sees of the ground at time u: (height, width, 3) float32."""
-    zoom = 1.02 * frame_scale(width, height) * (1 + 0.06 * u)
-    matrix = cv2.getRotationMatrix2D((256 + 60 * (u - 0.5), 256 - 30 * (u - 0.5)), 4 * u - 2, zoom)
-    matrix[:, 2] += np.array([width, height]) / 2 - 256 - np.array([60, -30]) * (u - 0.5)
+def view_ground(ground: np.ndarray, u: float, width: int, height: int, scale: float) -> np.ndarray:
+    """What the drifting, turning camera sees at time u in 0..1: (height, width, 3) float32."""
+    x, y = 226 + 60 * u, 271 - 30 * u  # where it looks, in ground pixels
+    matrix = cv2.getRotationMatrix2D((x, y), 4 * u - 2, (1.02 + 0.06 * u) * scale)
+    matrix[:, 2] += (width / 2 - x, height / 2 - y)
     return cv2.warpAffine(ground, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
-
-
-def frame_scale(width: int, height: int) -> float:
-    """Pixels per scene unit for a frame of this size."""
-    return min(width / SCENE[0], height / SCENE[1])
 
 
 def lay_over(frame: np.ndarray, layer: np.ndarray, scale: float) -> np.ndarray:
     """The frame (H, W, 3) with a premultiplied layer (H, W, 4) and its soft shadow on top."""
     shift = np.array([[1, 0, 4 * scale], [0, 1, 7 * scale]])
     shadow = cv2.warpAffine(layer[..., 3], shift, layer.shape[1::-1])
-    shadow = 1 - 0.4 * cv2.GaussianBlur(shadow, (0, 0), 5 * scale)
+    shadow = 1 - 0.5 * cv2.GaussianBlur(shadow, (0, 0), 5 * scale)
     return frame * (shadow * (1 - layer[..., 3]))[..., None] + layer[..., :3]
 
 
-def render(num_frames=40, height=240, width=428, seed=0) -> tuple[np.ndarray, np.ndarray]:
+def render(
+    num_frames: int = 40, height: int = 240, width: int = 428, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Render the clip: images (T, H, W, 3) uint8 RGB and masks (T, H, W) uint8 with ids 0..3.
 
     A pixel belongs to the frontmost object that covers more than half of it. The seed varies the
@@ -169,16 +165,16 @@ def render(num_frames=40, height=240, width=428, seed=0) -> tuple[np.ndarray, np
     rng = np.random.default_rng(seed)
     ground = make_ground(rng)
     phases = rng.uniform(0, 2 * np.pi, (len(OBJECTS), 2))
-    scale = frame_scale(width, height)
+    scale = min(width / SCENE[0], height / SCENE[1])  # pixels per scene unit
     sprites = [load_sprite(obj, scale * SUPERSAMPLE) for obj in OBJECTS]
     images = np.empty((num_frames, height, width, 3), np.uint8)
     masks = np.zeros((num_frames, height, width), np.uint8)
     for t, u in enumerate(np.linspace(0, 1, num_frames)):
-        frame = view_ground(ground, u, width, height)
+        frame = view_ground(ground, u, width, height, scale)
         for i in DRAW_ORDER:
             pose = pose_at(OBJECTS[i - 1].path, u)
             pose[:2] += 2.5 * np.sin(2 * np.pi * 1.7 * u + phases[i - 1])
-            pose[:2] *= np.array([width, height]) / SCENE
+            pose[:2] = (pose[:2] - np.array(SCENE) / 2) * scale + (width / 2, height / 2)
             layer = place(sprites[i - 1], pose, width, height)
             frame = lay_over(frame, layer, scale)
             masks[t][layer[..., 3] > 0.5] = i
@@ -187,54 +183,49 @@ def render(num_frames=40, height=240, width=428, seed=0) -> tuple[np.ndarray, np
 
 
 def is_clip(folder: Path) -> bool:
-    """Whether the folder holds nothing but numbered frames as this script writes them."""
-    names = {p.relative_to(folder).as_posix() for p in folder.rglob('*') if not p.is_dir()}
-    count = len(names) // 2
-    return names == {n for t in range(count) for n in frame_names(t)}
+    """Whether every file in the folder is one that this script wrote: signed images, their masks.
 
-
-def frame_names(t: int) -> tuple[str, str]:
-    """Paths of image and mask number t inside the clip's folder."""
-    return f'images/{t:05d}.jpg', f'masks/{t:05d}.png'
+    So a folder of somebody's own frames, which may well look the same, is never replaced.
+    """
+    ours = set()
+    for image in folder.glob('images/*.jpg'):
+        if SIGNATURE in image.read_bytes():
+            ours |= {image, folder / 'masks' / f'{image.stem}.png'}
+    return all(path in ours for path in folder.rglob('*') if not path.is_dir())
 
 
 def write_clip(output: Path, images: np.ndarray, masks: np.ndarray) -> None:
-    """Write images/ and masks/ under `output`; an older clip there is replaced in one go."""
-    from util.masks import save_mask  # only here, so that --help and render need no more
+    """Write images/ and masks/ under `output`; they appear, or replace an older clip, at once."""
+    from util.masks import save_mask  # only here: --help and render do without it
 
-    output = output.absolute()
-    fresh = output.with_name(f'.{output.name}.{os.getpid()}.new')
-    stale = output.with_name(f'.{output.name}.{os.getpid()}.old')
-    try:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='.demo-', dir=output.parent) as work:
+        fresh = Path(work) / 'fresh'
         for name in ('images', 'masks'):
             (fresh / name).mkdir(parents=True)
         for t, (image, mask) in enumerate(zip(images, masks, strict=True)):
-            image_name, mask_name = frame_names(t)
-            Image.fromarray(image).save(fresh / image_name, quality=95, subsampling=0)
-            save_mask(fresh / mask_name, mask)
+            path = fresh / f'images/{t:05d}.jpg'
+            Image.fromarray(image).save(path, quality=95, subsampling=0, comment=SIGNATURE)
+            save_mask(fresh / f'masks/{t:05d}.png', mask)
         if output.exists():
-            output.rename(stale)
+            output.rename(Path(work) / 'stale')
         fresh.rename(output)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(stale, ignore_errors=True)
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
+    """Render the clip and write it, as the command line asks."""
     parser = argparse.ArgumentParser(description='Render a made-up clip with exactly known masks.')
     parser.add_argument('--output', type=Path, required=True, help='folder to write')
-    parser.add_argument('--num-frames', type=int, default=40)
-    parser.add_argument('--height', type=int, default=240)
-    parser.add_argument('--width', type=int, default=428)
-    parser.add_argument('--seed', type=int, default=0)
+    for name, default in (('num-frames', 40), ('height', 240), ('width', 428), ('seed', 0)):
+        parser.add_argument(f'--{name}', type=int, default=default, help='default: %(default)s')
     args = parser.parse_args(argv)
     if min(args.num_frames, args.height, args.width) < 1:
         parser.error('--num-frames, --height and --width must be at least 1')
-    if args.output.exists() and not (args.output.is_dir() and is_clip(args.output)):
-        parser.error(f'{args.output} exists and holds other things than a clip of this script')
-    images, masks = render(args.num_frames, args.height, args.width, args.seed)
-    write_clip(args.output, images, masks)
-    print(f'wrote {len(images)} frames to {args.output}')
+    output = args.output.absolute()
+    if output.exists() and not (output.is_dir() and is_clip(output)):
+        parser.error(f'{args.output} exists and is not a clip that this script wrote')
+    write_clip(output, *render(args.num_frames, args.height, args.width, args.seed))
+    print(f'wrote {args.num_frames} frames to {args.output}')
 
 
 if __name__ == '__main__':

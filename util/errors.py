@@ -5,7 +5,7 @@ import sys
 
 
 class UserError(ValueError):
-    """Something the user can mend. The message is one line: what, which file or value, what to do."""
+    """Something the user can mend. Its message: what, which file or value, what to do; one line."""
 
 
 def entry_point(main):

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 
 def padding(height, width, multiple):
-    """(left, right, top, bottom) that make both sides multiples; the odd pixel goes right/bottom."""
+    """-> (left, right, top, bottom) up to multiples; the odd pixel goes to the right and bottom."""
     rows, columns = -height % multiple, -width % multiple
     return columns // 2, columns - columns // 2, rows // 2, rows - rows // 2
 

@@ -1,0 +1,151 @@
+"""One video with its masks, as frames for the network. Legend: H W the input, h w the network's.
+
+`Video` is what `InferenceCore` is fed from: a user's clip here, a benchmark's in
+`dataset.benchmarks`.
+"""
+
+import itertools
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from dataset.sources import list_images
+from util.ahead import run_ahead
+from util.errors import UserError
+from util.masks import MaskReader
+
+
+class Frame(NamedTuple):
+    """A frame as `InferenceCore.step` takes it, and as people see it."""
+
+    index: int  # in the input
+    name: str
+    image: torch.Tensor  # 3, h, w float32 in [0, 1]
+    mask: torch.Tensor | None  # h, w uint8 ids, where this frame is annotated
+    object_ids: list | None  # the ids in its mask, also such as vanish when it is scaled down
+    picture: np.ndarray  # H, W, 3 uint8
+    annotation: np.ndarray | None  # H, W uint8: the mask at the input's size
+
+
+class Video:
+    """The chosen frames of a source, in the order of `indices`, with masks where there are any.
+
+    source: see `dataset.sources`. masks: dict frame index -> path of its mask. reader: the
+    MaskReader of these files. short_side: the network's size (None: as it is). indices: which
+    frames, in which order; all by default. Iterating decodes ahead, in threads.
+    """
+
+    def __init__(self, source, masks, reader, *, short_side=None, indices=None):
+        self.source = source
+        self.masks = masks
+        self.reader = reader
+        self.size = source.size  # H, W
+        self.is_live = source.names is None
+        self.network_size = scaled(source.size, short_side)
+        self.indices = indices if indices is not None else range(len(source.names))
+
+    def name(self, index):
+        return self.source.names[index] if self.source.names else f'{index:05}'
+
+    def __iter__(self):
+        indices, again = itertools.tee(self.indices)
+        jobs = (
+            lambda index=index, job=job: self._frame(index, job())
+            for index, job in zip(indices, self.source.jobs(again), strict=False)
+        )
+        frames = run_ahead(jobs, self.source.num_workers)
+        return itertools.takewhile(lambda frame: frame is not None, frames)
+
+    def _frame(self, index, picture):
+        if picture is None:
+            return None
+        image = torch.from_numpy(picture).permute(2, 0, 1).float() / 255
+        image = resize_image(image, self.network_size)
+        if index not in self.masks:
+            return Frame(index, self.name(index), image, None, None, picture, None)
+        path = self.masks[index]
+        annotation = fit_mask(path, self.reader.read(path), self.size)
+        mask = resize_mask(torch.from_numpy(annotation), self.network_size)
+        ids = self.reader.ids[path]
+        return Frame(index, self.name(index), image, mask, ids, picture, annotation)
+
+
+def scaled(size, short_side):
+    """(height, width) with the short side brought to a length, the ratio kept."""
+    if short_side is None:
+        return tuple(size)
+    ratio = short_side / min(size)
+    return tuple(short_side if side == min(size) else round(side * ratio) for side in size)
+
+
+def resize_image(image, size):
+    """(3, H, W) in [0, 1] -> (3, *size): bicubic, smoothed when scaled down, clamped."""
+    if tuple(image.shape[-2:]) == tuple(size):
+        return image
+    resized = F.interpolate(image[None], size, mode='bicubic', antialias=True, align_corners=False)
+    return resized[0].clamp(0, 1)
+
+
+def resize_mask(mask, size):
+    """uint8 (H, W) -> (*size), nearest neighbour."""
+    if tuple(mask.shape) == tuple(size):
+        return mask
+    return F.interpolate(mask[None, None], size, mode='nearest')[0, 0]
+
+
+def fit_mask(path, mask, size):
+    """A mask one pixel off its frame, as rounding leaves them, is scaled; others are refused."""
+    if mask.shape == tuple(size):
+        return mask
+    if max(abs(a - b) for a, b in zip(mask.shape, size, strict=True)) > 1:
+        sizes = f'{mask.shape[1]}x{mask.shape[0]}, its frame {size[1]}x{size[0]}'
+        raise UserError(f'{path}: the mask is {sizes}; scale it with nearest neighbour')
+    return resize_mask(torch.from_numpy(mask), size).numpy()
+
+
+def match_masks(path, source, indices, *, clean=False):
+    """The masks for a source -> (dict frame index -> path, MaskReader, sentences to tell the user).
+
+    path: one image, for the first of `indices`, or a folder of masks named like frames. Every mask
+    is read and checked here, so that a mistake is told before work starts.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f'{path}: no such mask; give an image or a folder with --mask')
+    first = next(iter(indices))
+    masks = {first: path} if path.is_file() else masks_by_name(path, source, indices)
+    reader = MaskReader(list(masks.values()), clean=clean)
+    notes = list(reader.cleaned)
+    for mask_path in masks.values():
+        shape = reader.read(mask_path).shape
+        fit_mask(mask_path, np.zeros(shape, np.uint8), source.size)
+        if shape != tuple(source.size):
+            wide = f'{shape[1]}x{shape[0]}'
+            notes.append(f'{mask_path}: {wide}, scaled by one pixel to the size of its frame')
+    masks = {index: mask for index, mask in masks.items() if reader.ids[mask]}
+    return masks, reader, notes
+
+
+def masks_by_name(folder, source, indices):
+    """A mask belongs to the frame of the same name, or, for unnamed frames, of the same number."""
+    files = {file.stem: file for file in list_images(folder)}
+    if source.names is None:
+        raise UserError(f'{folder}: a camera takes one mask, for its first frame')
+    index_of = {name: index for index, name in enumerate(source.names)}
+    numbered = {int(name): index for name, index in index_of.items() if name.isdigit()}
+    masks = {}
+    for stem, file in files.items():
+        index = index_of.get(stem, numbered.get(int(stem)) if stem.isdigit() else None)
+        if index is None:
+            raise UserError(
+                f'{file}: a mask for a frame that is not there; frames are named '
+                f'{source.names[0]} to {source.names[-1]}'
+            )
+        if index in indices:
+            masks[index] = file
+    if not masks:
+        raise UserError(f'{folder}: none of its masks is for a frame between --start and --end')
+    return dict(sorted(masks.items()))

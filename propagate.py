@@ -1,0 +1,157 @@
+"""Follow the objects of a mask through your own video.
+
+python propagate.py VIDEO --mask MASK.png --output DIR
+python propagate.py FOLDER_OF_IMAGES --mask FOLDER_OF_MASKS --output DIR --direction both
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from util.errors import UserError, entry_point
+
+DEFAULT_MODEL = Path(__file__).parent / 'saves' / 'propagation_model.pth'
+
+
+@entry_point
+def main(argv=None):
+    args = build_parser().parse_args(argv)
+    check(args)
+    run(args)
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add('input', help='a video file, a folder of images, or the number of a camera')
+    add('--mask', required=True, help='a mask for the first frame, or a folder of masks')
+    add('--output', required=True, help='folder for the results')
+    add('--model', default=DEFAULT_MODEL, help='checkpoint (default: %(default)s)')
+    add('--size', type=int, default=480, help='short side for the network, -1: as it is (480)')
+    add('--mem_every', type=int, default=5, help='memorise every n-th frame (5)')
+    add('--top_k', type=int, default=50, help='memory positions that a pixel reads from (50)')
+    add('--no_top', action='store_true', help='read from all memory positions')
+    add('--use_km', action='store_true', help='kernelized memory')
+    add('--max_mem_frames', type=int, help='cap on the frames in memory; annotated ones stay')
+    add('--direction', choices=('forward', 'backward', 'both'), default='forward')
+    add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps')
+    add('--amp', action='store_true', help='half precision where it is safe')
+    add('--overlay', action=argparse.BooleanOptionalAction, default=True, help='overlay.mp4')
+    add('--clean_mask', action='store_true', help='snap soft borders of masks to solid areas')
+    add('--start', type=int, default=0, help='first frame, counted from 0')
+    add('--end', type=int, help='the frame after the last one')
+    add('--stride', type=int, default=1, help='take every n-th frame')
+    add('--resume', action='store_true', help='go on with an interrupted run')
+    return parser
+
+
+def check(args):
+    """Raise UserError for values that no run can have."""
+    least = {'mem_every': 1, 'top_k': 1, 'max_mem_frames': 1, 'start': 0, 'end': 1, 'stride': 1}
+    for name, minimum in least.items():
+        value = getattr(args, name)
+        if value is not None and value < minimum:
+            raise UserError(f'--{name} {value}: must be at least {minimum}')
+    if args.size != -1 and args.size < 16:
+        raise UserError(f'--size {args.size}: must be at least 16, or -1 for the size of the input')
+    if args.end is not None and args.end <= args.start:
+        raise UserError(f'--end {args.end}: must be greater than --start {args.start}')
+
+
+def choose_frames(args, names):
+    """--start, --end and --stride -> a range of frame indices."""
+    length = len(names) if names else sys.maxsize
+    indices = range(length)[args.start : args.end : args.stride]
+    if not indices:
+        raise UserError(f'--start {args.start}: the input has {length} frames only')
+    return indices
+
+
+def check_source(args, source):
+    """Raise UserError for what a camera or a single mask cannot do."""
+    if source.names is None and (args.direction != 'forward' or args.resume):
+        option = '--resume' if args.resume else f'--direction {args.direction}'
+        raise UserError(f'{option}: not with a camera, whose past is gone')
+    if args.direction == 'backward' and Path(args.mask).is_file():
+        raise UserError(
+            '--direction backward: the mask of the first frame reaches no frame before it; give '
+            'a folder of masks named like their frames'
+        )
+
+
+def run(args):
+    """Everything after the arguments. The libraries of the network take seconds to load, so they
+    are imported here: --help and mistyped options answer at once."""
+    from dataset.sources import VideoFile, open_source, unpack
+    from dataset.video import Video, match_masks
+    from inference_core import InferenceCore
+    from model.memory import KERNEL_SIGMA
+    from model.network import load_network
+    from util.clip import Clip, claim_output, write_clip
+    from util.run_info import choose_device
+
+    source = open_source(args.input)
+    indices = choose_frames(args, source.names)
+    check_source(args, source)
+    masks, reader, notes = match_masks(args.mask, source, indices, clean=args.clean_mask)
+    network = load_network(args.model, choose_device(args.device), multi_object=True)
+    folder = claim_output(args.output, [args.input, args.mask])
+    options = {
+        'mem_every': args.mem_every,
+        'top_k': None if args.no_top else args.top_k,
+        'kernel_sigma': KERNEL_SIGMA if args.use_km else None,
+        'max_mem_frames': args.max_mem_frames,
+        'amp': args.amp,
+    }
+
+    def open_video(indices):
+        nonlocal source
+        if args.direction != 'forward' and isinstance(source, VideoFile):
+            source = unpack(source, clip.to_last, clip.work / 'frames')
+        short_side = None if args.size == -1 else args.size
+        return Video(source, masks, reader, short_side=short_side, indices=indices)
+
+    clip = Clip(
+        folder,
+        indices,
+        sorted(masks),
+        new_core=lambda: InferenceCore(network, **options),
+        open_video=open_video,
+        device=network.device,
+    )
+    for line in notes:
+        print(f'note: {line}')
+    if reader.colours:
+        print('colours:', ', '.join(f'{colour} is {i}' for colour, i in reader.colours.items()))
+    settings = {
+        **describe_run(args, network.device),
+        **options,
+        'colours': reader.colours,
+        'notes': notes,
+    }
+    album = {'size': source.size, 'fps': source.fps / args.stride, 'with_video': args.overlay}
+    write_clip(folder, clip, args.direction, settings, album, resume=args.resume)
+
+
+def describe_run(args, device):
+    """What the masks depend on, beside the options of the core."""
+    import torch
+
+    from inference_core import amp_dtype
+    from util.files import fingerprint, sha256
+    from util.run_info import device_name
+
+    names = ('input', 'mask', 'model', 'size', 'direction', 'clean_mask', 'start', 'end', 'stride')
+    return {
+        **{name: getattr(args, name) for name in names},
+        'input files': fingerprint(args.input),
+        'mask files': fingerprint(args.mask),
+        'model sha256': sha256(args.model),
+        'device': device_name(device),
+        'dtype': str(amp_dtype(device) if args.amp else torch.float32).removeprefix('torch.'),
+        'torch': torch.__version__,
+    }
+
+
+if __name__ == '__main__':
+    main()

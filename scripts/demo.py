@@ -1,0 +1,69 @@
+"""What the program does, on a clip made here from scikit-image's pictures, without a download.
+
+python scripts/demo.py            (this is `make demo`)
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from util.errors import entry_point  # noqa: E402
+
+
+@entry_point
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--output', type=Path, default=ROOT / 'demo', help='(default: demo/)')
+    parser.add_argument('--num-frames', type=int, default=40)
+    args = parser.parse_args(argv)
+
+    import propagate
+    from scripts import make_demo_clip
+
+    args.output.mkdir(parents=True, exist_ok=True)
+    model = choose_model(args.output)
+    clip, results = args.output / 'clip', args.output / 'results'
+    make_demo_clip.main(['--output', str(clip), '--num-frames', str(args.num_frames)])
+    first_mask = clip / 'masks' / '00000.png'
+    command = [clip / 'images', '--mask', first_mask, '--output', results, '--model', model]
+    propagate.main([str(word) for word in [*command, '--size', '-1']])
+    print_scores(clip / 'masks', results / 'masks')
+    print(f'look at {results / "overlay.mp4"} and {results / "contact_sheet.png"}')
+
+
+def choose_model(folder):
+    """The downloaded checkpoint if it is there, else an untrained network; says which."""
+    import torch
+
+    from model.network import PropagationNetwork
+    from propagate import DEFAULT_MODEL
+    from util.files import whole_file
+
+    if DEFAULT_MODEL.exists():
+        print(f'network: {DEFAULT_MODEL}')
+        return DEFAULT_MODEL
+    print(f'network: UNTRAINED, its masks mean nothing (there is no {DEFAULT_MODEL})')
+    path = folder / 'untrained.pth'
+    torch.manual_seed(0)
+    with whole_file(path) as part:
+        torch.save(PropagationNetwork().state_dict(), part)
+    return path
+
+
+def print_scores(truth, predictions):
+    """J, F and J&F per object against the exact masks, as DAVIS counts: without both ends."""
+    from util.masks import load_mask
+    from util.scores import mean_score, score_video
+
+    names = sorted(path.name for path in truth.glob('*.png'))[1:-1]
+    scores = score_video((load_mask(truth / n), load_mask(predictions / n)) for n in names)
+    print(f'{"object":>6} {"J&F":>6} {"J":>6} {"F":>6}')
+    for name, score in [*scores.items(), ('mean', mean_score(scores.values()))]:
+        print(f'{name:>6} {score.jf:6.1f} {score.j:6.1f} {score.f:6.1f}')
+
+
+if __name__ == '__main__':
+    main()

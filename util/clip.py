@@ -1,0 +1,221 @@
+"""The results of one clip (masks, overlay video, contact sheet, run.json), and the way there."""
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import progressbar
+
+from util.ahead import WriteBehind
+from util.errors import UserError
+from util.files import save_json, writable_folder
+from util.journal import Journal, difference, open_work
+from util.masks import load_mask, save_mask
+from util.run_info import Stopwatch, peak_memory, versions
+from util.visualize import open_album
+
+WORK = '.unfinished'  # what a stopped run needs to go on; gone when it is done
+RESULTS = ('overlay.mp4', 'contact_sheet.png', 'run.json')
+
+
+def claim_output(folder, inputs):
+    """Make the output folder -> its Path. Raises UserError where results would harm other files.
+
+    inputs: the user's files, which must not lie where masks are written.
+    """
+    folder = writable_folder(folder)
+    masks = (folder / 'masks').resolve()
+    for path in map(Path, inputs):
+        if path.exists() and (path.resolve() == masks or masks in path.resolve().parents):
+            raise UserError(f'{path}: lies in the output folder {folder}; choose another --output')
+    ours = (folder / WORK).exists() or (folder / 'run.json').exists()
+    if masks.exists() and any(masks.iterdir()) and not ours:
+        raise UserError(f'{masks}: holds files of another origin; choose another --output')
+    return folder
+
+
+def clear_results(folder, *, keep_masks):
+    """Remove the results of an earlier run, so that none is taken for one of this run."""
+    for name in RESULTS:
+        (folder / name).unlink(missing_ok=True)
+    if not keep_masks:
+        shutil.rmtree(folder / 'masks', ignore_errors=True)
+    (folder / 'masks').mkdir(exist_ok=True)
+
+
+class Clip:
+    """The passes over one clip, in whichever direction, into one output folder.
+
+    indices: the chosen frames, a range; annotated: those with a mask, sorted. new_core() gives a
+    fresh InferenceCore, open_video(indices) a dataset.video.Video of these frames.
+    """
+
+    def __init__(self, folder, indices, annotated, *, new_core, open_video, device):
+        self.masks, self.work = folder / 'masks', folder / WORK
+        self.before_first = indices[: indices.index(annotated[0])]
+        self.from_first = indices[indices.index(annotated[0]) :]
+        self.to_last = indices[: indices.index(annotated[-1]) + 1]
+        self.new_core, self.open_video = new_core, open_video
+        self.watch = Stopwatch(device)
+
+    def run(self, direction, album, progress):
+        """Write all masks and feed the album in the order of time -> the number of frames."""
+        self.masks.mkdir(exist_ok=True)
+        if direction == 'forward':
+            return self.segment(self.from_first, self.masks, progress, album=album)
+        if direction == 'backward':
+            self.segment(self.to_last[::-1], self.masks, progress)
+            return self.replay(self.to_last, self.masks, album)
+        # both: the way back goes to the work folder, the way forward has the last word
+        behind = self.work / 'masks'
+        behind.mkdir(exist_ok=True)
+        self.segment(self.to_last[::-1], behind, progress)
+        num_before = self.replay(self.before_first, behind, album)
+        return num_before + self.segment(
+            self.from_first, self.masks, progress, album=album, behind=behind
+        )
+
+    def num_steps(self, direction):
+        """Frames through the network in all passes; None for a camera without an end."""
+        forward, backward = len(self.from_first), len(self.to_last)
+        steps = {'forward': forward, 'backward': backward, 'both': forward + backward}[direction]
+        return steps if steps < sys.maxsize // 2 else None
+
+    def segment(self, indices, folder, progress, *, album=None, behind=None):
+        """One pass of a fresh core over these frames, masks to `folder` -> number of frames.
+
+        Frames that the journal covers are read back instead. behind: the masks of the way back,
+        for objects that this pass has not met yet.
+        """
+        core = self.new_core()
+        journal = Journal(self.work / ('backward' if indices[-1] < indices[0] else 'forward'))
+        core.restore(journal.load())
+        num_done = core.index
+        number = 0
+        video = self.open_video(indices)
+        with WriteBehind() as writer:
+            for number, frame in enumerate(frames_of(video), 1):
+                path = folder / f'{frame.name}.png'
+                if number <= num_done:
+                    mask = load_mask(path)
+                else:
+                    mask = self.next_mask(core, frame, video.size, behind)
+                    writer.submit(save_mask, path, mask)
+                    if core.last_kept is not None:
+                        writer.submit(journal.save, core.last_kept)
+                if album is not None:
+                    writer.submit(album.add, frame, mask)
+                progress.increment()
+        return number
+
+    def next_mask(self, core, frame, size, behind):
+        with self.watch:
+            prob = core.step(frame.image, frame.mask, frame.object_ids)
+            mask = core.to_mask(prob, size)
+        mask = as_annotated(mask, frame.annotation, frame.object_ids)
+        earlier = behind and behind / f'{frame.name}.png'
+        if earlier and earlier.exists():
+            mask = fill_earlier(mask, load_mask(earlier), core.object_ids)
+        return mask
+
+    def replay(self, indices, source, album):
+        """Take masks that are there already into the results -> number of frames."""
+        if not indices:
+            return 0
+        for frame in self.open_video(indices):
+            mask = load_mask(source / f'{frame.name}.png')
+            if source != self.masks:
+                save_mask(self.masks / f'{frame.name}.png', mask)
+            album.add(frame, mask)
+        return len(indices)
+
+
+def frames_of(video):
+    """The frames; Ctrl-C while a camera is read is how its clip ends, not a mistake."""
+    frames = iter(video)
+    while True:
+        try:
+            yield next(frames)
+        except StopIteration:
+            return
+        except KeyboardInterrupt:
+            if not video.is_live:
+                raise
+            return
+
+
+def as_annotated(mask, annotation, ids):
+    """What the user drew comes back as drawn, although the network saw it scaled."""
+    if annotation is None:
+        return mask
+    return np.where((annotation == 0) & ~np.isin(mask, ids), mask, annotation)
+
+
+def fill_earlier(mask, backward, known_ids):
+    """Where a forward mask sees nothing: objects that it has not met yet, from the way back."""
+    return np.where((mask == 0) & ~np.isin(backward, known_ids), backward, mask)
+
+
+def write_clip(folder, clip, direction, settings, album_options, *, resume):
+    """Run a Clip into `folder`, with overlay.mp4, contact_sheet.png and run.json.
+
+    settings: everything that the masks depend on; a run is only resumed if they are the same.
+    album_options: see `util.visualize.open_album`.
+    """
+    if resume and is_complete(folder, settings):
+        print(f'{folder}: complete already, nothing to do')
+        return
+    begin = time.perf_counter()
+    goes_on, sentence = open_work(clip.work, settings, resume=resume)
+    print(sentence)
+    clear_results(folder, keep_masks=goes_on)
+    try:
+        with (
+            progress_bar(clip.num_steps(direction)) as progress,
+            open_album(folder, **album_options) as album,
+        ):
+            num_frames = clip.run(direction, album, progress)
+    except BaseException:
+        if not any(clip.masks.glob('*.png')):  # nothing worth resuming
+            shutil.rmtree(clip.work)
+            clip.masks.rmdir()
+        raise
+    report = clip.watch.report(time.perf_counter() - begin)
+    save_json(
+        folder / 'run.json',
+        {
+            'frames': num_frames,
+            **report,
+            'peak_memory_mib': peak_memory(clip.watch.device),
+            'versions': versions(),
+            'settings': settings,
+        },
+    )
+    shutil.rmtree(clip.work)
+    print(
+        f'{num_frames} frames, {report["fps_model"]} frames/s in the network, '
+        f'{report["fps_end_to_end"]} end to end'
+    )
+    for name in ('masks', 'overlay.mp4', 'contact_sheet.png'):
+        if (folder / name).exists():
+            print(f'{name.split(".")[0]}: {folder / name}')
+
+
+def is_complete(folder, settings):
+    report = folder / 'run.json'
+    return report.exists() and not difference(json.loads(report.read_text())['settings'], settings)
+
+
+def progress_bar(num_frames):
+    """frames done, frames/s, time left; num_frames None where the length is not known."""
+    speed = progressbar.FileTransferSpeed(unit='frames', prefixes=('',))
+    if num_frames is None:
+        widgets = [progressbar.Counter(), ' frames ', speed]
+        return progressbar.ProgressBar(max_value=progressbar.UnknownLength, widgets=widgets)
+    widgets = [progressbar.SimpleProgress(), ' frames ', speed, ' ', progressbar.Bar()]
+    return progressbar.ProgressBar(
+        max_value=num_frames, widgets=[*widgets, ' ', progressbar.AdaptiveETA()]
+    )

@@ -1,0 +1,114 @@
+"""Masks over pictures: overlay, overlay video, contact sheet. Pictures are uint8 (H, W, 3)."""
+
+import contextlib
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw
+
+from util.files import whole_file
+from util.masks import DAVIS_PALETTE
+
+
+def overlay(picture, mask, opacity=0.5):
+    """Tint the objects of a mask (H, W) in their palette colours and draw their outlines."""
+    colours = DAVIS_PALETTE[mask]
+    tinted = cv2.addWeighted(picture, 1 - opacity, colours, opacity, 0)
+    out = np.where((mask > 0)[..., None], tinted, picture)
+    # an outline pixel belongs to an object and has a neighbour that does not
+    kernel = np.ones((3, 3), np.uint8)
+    outline = (mask > 0) & (cv2.erode(mask, kernel) != cv2.dilate(mask, kernel))
+    out[outline] = np.minimum(colours[outline].astype(int) + 90, 255)
+    return out
+
+
+class OverlayVideo:
+    """An H.264 MP4 that browsers play; use it inside `whole_file`, close it at the end."""
+
+    def __init__(self, path, size, fps):
+        height, width = size
+        self.padding = ((0, height % 2), (0, width % 2), (0, 0))  # 4:2:0 needs even sides
+        self.container = av.open(str(path), 'w', format='mp4', options={'movflags': '+faststart'})
+        rate = Fraction(fps).limit_denominator(1001)
+        self.stream = self.container.add_stream('libx264', rate=rate)
+        self.stream.height, self.stream.width = height + height % 2, width + width % 2
+        self.stream.pix_fmt = 'yuv420p'
+        self.stream.options = {'crf': '18', 'preset': 'veryfast'}
+
+    def add(self, picture):
+        picture = np.pad(picture, self.padding, mode='edge')
+        frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
+        self.container.mux(self.stream.encode(frame))
+
+    def close(self):
+        self.container.mux(self.stream.encode())
+        self.container.close()
+
+
+class ContactSheet:
+    """Up to `count` pictures spread evenly over a video whose length need not be known.
+
+    Every `stride`-th picture is kept; when there are too many, every other one goes.
+    """
+
+    def __init__(self, count=12, width=320):
+        self.count, self.width = count, width
+        self.stride, self.seen = 1, 0
+        self.pictures = []
+
+    def add(self, picture, label):
+        if self.seen % self.stride == 0:
+            self.pictures.append(self._thumbnail(picture, label))
+            if len(self.pictures) == 2 * self.count:
+                self.pictures, self.stride = self.pictures[::2], 2 * self.stride
+        self.seen += 1
+
+    def save(self, path, columns=4):
+        """Write the sheet as a PNG."""
+        chosen = np.linspace(0, len(self.pictures) - 1, min(self.count, len(self.pictures)))
+        tiles = [self.pictures[round(index)] for index in chosen]
+        columns = min(columns, len(tiles))
+        blank = np.full_like(tiles[0], 255)
+        tiles += [blank] * (-len(tiles) % columns)
+        rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+        with whole_file(path) as part:
+            Image.fromarray(np.vstack(rows)).save(part, format='PNG')
+
+    def _thumbnail(self, picture, label):
+        height = max(1, round(picture.shape[0] * self.width / picture.shape[1]))
+        small = cv2.resize(picture, (self.width, height), interpolation=cv2.INTER_AREA)
+        small = Image.fromarray(small)
+        ImageDraw.Draw(small).text(
+            (6, height - 16), label, fill='white', stroke_width=2, stroke_fill='black'
+        )
+        small = np.asarray(small)
+        return cv2.copyMakeBorder(small, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+
+
+class Album:
+    """Overlay video (if wanted) and contact sheet, fed frame by frame in the order of time."""
+
+    def __init__(self, video=None):
+        self.video = video
+        self.sheet = ContactSheet()
+
+    def add(self, frame, mask):
+        picture = overlay(frame.picture, mask)
+        self.sheet.add(picture, frame.name)
+        if self.video is not None:
+            self.video.add(picture)
+
+
+@contextlib.contextmanager
+def open_album(folder, size, fps, *, with_video):
+    """An Album whose files appear in `folder` only if everything inside `with` went well."""
+    with contextlib.ExitStack() as stack:
+        album = Album()
+        if with_video:
+            part = stack.enter_context(whole_file(folder / 'overlay.mp4'))
+            album.video = OverlayVideo(part, size, fps)
+            stack.callback(album.video.close)
+        yield album
+        album.sheet.save(folder / 'contact_sheet.png')
