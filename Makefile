@@ -5,7 +5,7 @@ BIN = .venv/bin
 .PHONY: demo test lint install clean
 
 demo: .venv/installed
-	$(BIN)/python scripts/demo.py
+	@$(BIN)/python scripts/demo.py
 
 test: .venv/installed-tests lint
 	$(BIN)/python -m pytest -q
