@@ -3,6 +3,7 @@
 Legend: K objects, H W image, H' W' padded to multiples of 16, h w = H'/16 W'/16.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -90,13 +91,13 @@ class MemoryBank:
         return torch.stack([memory.read(query_key, **options) for memory in self.objects])
 
     def restore(self, record):
-        """Put a KeptFrame back into the slots where it lay."""
+        """Put a KeptFrame back into the slots where it lay (none: it was the previous frame)."""
         self._open(len(record.slots))
         frame = zip(self.objects, record.slots, record.keys, record.values, strict=True)
         for memory, slot, key, value in frame:
-            if slot is not None:
-                key, value = key.flatten(1).T, value.flatten(1).T
-                memory.put(slot, key, value, keep=True, annotated=record.annotated)
+            key, value, keep = key.flatten(1).T, value.flatten(1).T, slot is not None
+            slot = slot if keep else len(memory.kept)
+            memory.put(slot, key, value, keep=keep, annotated=record.annotated)
 
     def _open(self, num_objects):
         new = num_objects - len(self.objects)
@@ -195,8 +196,8 @@ class InferenceCore:
     @torch.inference_mode()
     def restore(self, records):
         """Go on after the last of these KeptFrames (oldest first) as if they had come here."""
-        for record in records:
-            self.bank.restore(KeptFrame(*record))
+        for record in itertools.starmap(KeptFrame, records):
+            self.bank.restore(record)
             self.object_ids = list(record.object_ids)
             self.index = record.index + 1
             if record.annotated:

@@ -1,0 +1,83 @@
+"""The method written plainly: the whole memory concatenated, dense softmax, one object at a time.
+
+Slow and simple on purpose; the project's own code is compared with it.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+
+def read(memory_keys, memory_values, query_key, top_k=None, sigma=None):
+    """Keys (CK, T, h, w), values (CV, T, h, w) of memory, query_key (CK, h, w) -> (CV, h, w)."""
+    height, width = query_key.shape[-2:]
+    scores = memory_keys.flatten(1).T @ query_key.flatten(1) / math.sqrt(len(query_key))  # N, M
+    weights = (scores - scores.max(0).values).exp()
+    if sigma is not None:
+        best = scores.argmax(1)
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing='ij')
+        dy = y.flatten()[None] - (best // width)[:, None]
+        dx = x.flatten()[None] - (best % width)[:, None]
+        weights = weights * (-(dy**2 + dx**2) / (2 * sigma**2)).exp()
+    if top_k is not None:
+        smallest = weights.topk(min(top_k, len(weights)), 0).values[-1]
+        weights = torch.where(weights >= smallest, weights, 0)
+    weights = weights / weights.sum(0)
+    return (memory_values.flatten(1) @ weights).view(-1, height, width)
+
+
+def aggregate(prob):
+    """(K, H, W) -> (K+1, H, W)."""
+    joint = torch.cat([(1 - prob).prod(0, keepdim=True), prob]).clamp(1e-7, 1 - 1e-7)
+    return (joint / (1 - joint)).log().softmax(0)
+
+
+@torch.no_grad()
+def propagate(network, images, annotations, *, top_k=50, mem_every=5, sigma=None):
+    """images (T, 3, H, W) in [0, 1], annotations: dict frame -> index mask (H, W).
+
+    -> (ids, list of prob (K+1, H, W) from the first annotated frame on, K as known by then).
+    """
+    height, width = images.shape[-2:]
+    top, left = (-height % 16) // 2, (-width % 16) // 2
+    pads = (left, -width % 16 - left, top, -height % 16 - top)
+    first = min(annotations)
+    ids, memory, results = [], {}, []
+    objects = last = None
+    for t in range(first, len(images)):
+        normal = F.pad(network.normalize(images[t]), pads)
+        image = normal * network.std + network.mean  # what the network normalises to `normal`
+        if objects is not None:
+            query = network.encode_query(image[None])
+            logits = []
+            for i in ids:
+                keys = torch.cat([frame[0] for frame in memory[i]], 1)
+                values = torch.cat([frame[1] for frame in memory[i]], 1)
+                readout = read(keys, values, query.key[0], top_k, sigma)
+                logits.append(network.decode(query, readout[None, None])[0, 0])
+            objects = aggregate(torch.stack(logits).sigmoid())[1:]
+        if t in annotations:
+            mask = F.pad(torch.as_tensor(annotations[t]).long(), pads)
+            new = [i for i in mask.unique().tolist() if i and i not in ids]
+            ids += new
+            blank = torch.zeros(len(new), *mask.shape)
+            objects = blank if objects is None else torch.cat([objects, blank])
+            objects = objects * (mask == 0)
+            for i in mask.unique().tolist():
+                if i:
+                    objects[ids.index(i)] = (mask == i).float()
+            objects, last = aggregate(objects)[1:], t
+        background = 1 - objects.sum(0, keepdim=True)
+        prob = torch.cat([background, objects])
+        results.append(prob[:, top : top + height, left : left + width])
+        remember(network, memory, ids, image, objects, keep=(t - last) % mem_every == 0)
+    return ids, results
+
+
+def remember(network, memory, ids, image, objects, keep):
+    """Append this frame to every object's memory; the previous temporary frame goes."""
+    keys, values = network.memorize(image[None], objects[None])
+    for channel, i in enumerate(ids):
+        kept = [frame for frame in memory.get(i, []) if frame[2]]
+        memory[i] = [*kept, (keys[0, channel][:, None], values[0, channel][:, None], keep)]
