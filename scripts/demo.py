@@ -31,7 +31,9 @@ def main(argv=None):
     command = [clip / 'images', '--mask', first_mask, '--output', results, '--model', model]
     propagate.main([str(word) for word in [*command, '--size', '-1']])
     print_scores(clip / 'masks', results / 'masks')
-    print(f'look at {results / "overlay.mp4"} and {results / "contact_sheet.png"}')
+    draw_truth(clip, args.output / 'truth.png')
+    sheet = results / 'contact_sheet.png'
+    print(f'look at {results / "overlay.mp4"} and {sheet} (the exact masks: truth.png above it)')
 
 
 def choose_model(folder):
@@ -63,6 +65,19 @@ def print_scores(truth, predictions):
     print(f'{"object":>6} {"J&F":>6} {"J":>6} {"F":>6}')
     for name, score in [*scores.items(), ('mean', mean_score(scores.values()))]:
         print(f'{name:>6} {score.jf:6.1f} {score.j:6.1f} {score.f:6.1f}')
+
+
+def draw_truth(clip, path):
+    """The contact sheet that perfect masks would give."""
+    from util.images import read_image
+    from util.masks import load_mask
+    from util.visualize import ContactSheet, overlay
+
+    sheet = ContactSheet()
+    for image in sorted((clip / 'images').iterdir()):
+        mask = load_mask(clip / 'masks' / f'{image.stem}.png')
+        sheet.add(overlay(read_image(image), mask), image.stem)
+    sheet.save(path)
 
 
 if __name__ == '__main__':
