@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from model.memory import aggregate, read
-from model.network import STRIDE
+from model.network import STRIDE, load_network
 from util.errors import UserError
 from util.tensor import one_hot, pad, padding, resize, unpad
 
@@ -273,6 +273,19 @@ class InferenceCore:
         objects = objects * (mask == 0)
         objects[[self.object_ids.index(i) for i in ids]] = one_hot(mask, ids)
         return aggregate(objects)
+
+
+def core_factory(model, **options):
+    """-> a function device -> (a function -> a new InferenceCore on that network).
+
+    model: a checkpoint's path, read once per device; options: see InferenceCore.
+    """
+
+    def on_device(device):
+        network = load_network(model, device, multi_object=True)
+        return lambda: InferenceCore(network, **options)
+
+    return on_device
 
 
 def amp_dtype(device):

@@ -63,7 +63,7 @@ def choose_frames(args, names):
     length = len(names) if names else sys.maxsize
     indices = range(length)[args.start : args.end : args.stride]
     if not indices:
-        raise UserError(f'--start {args.start}: the input has {length} frames only')
+        raise UserError(f'--start {args.start}: the input has {length} frames only; choose less')
     return indices
 
 
@@ -95,7 +95,7 @@ def run(args):
     check_source(args, source)
     masks, reader, notes = match_masks(args.mask, source, indices, clean=args.clean_mask)
     network = load_network(args.model, choose_device(args.device), multi_object=True)
-    folder = claim_output(args.output, [args.input, args.mask])
+    folder = claim_output(args.output, [args.input, args.mask, args.model])
     options = {
         'mem_every': args.mem_every,
         'top_k': None if args.no_top else args.top_k,
@@ -105,11 +105,11 @@ def run(args):
     }
 
     def open_video(indices):
-        nonlocal source
-        if args.direction != 'forward' and isinstance(source, VideoFile):
-            source = unpack(source, clip.to_last, clip.work / 'frames')
+        frames = source
+        if indices.step < 0 and isinstance(source, VideoFile):  # which is read forward only
+            frames = unpack(source, indices, clip.work / 'frames')
         short_side = None if args.size == -1 else args.size
-        return Video(source, masks, reader, short_side=short_side, indices=indices)
+        return Video(frames, masks, reader.read, short_side=short_side, indices=indices)
 
     clip = Clip(
         folder,

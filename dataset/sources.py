@@ -5,6 +5,7 @@ A source has `names` (None for a camera), `size` (height, width), `fps`,
 or None once there are no more.
 """
 
+import contextlib
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from dataset.containers import check_whole
 from util.errors import UserError
 from util.files import list_files, whole_file
 from util.images import SUFFIXES, image_size, read_image
+
+REMEDY = 'get the whole file, or re-encode what there is'
+MAX_FPS = 240  # containers without a frame rate state their clock instead, such as 1000
+MAX_UNDECODED = 16  # frames; as many B frames can follow the cut that took their reference
 
 
 def open_source(spec):
@@ -25,7 +31,7 @@ def open_source(spec):
         return ImageFolder(list_images(path))
     if path.is_file():
         return VideoFile(path)
-    if str(spec).isdigit():
+    if str(spec).isdecimal():
         return Camera(int(spec))
     raise UserError(f'{spec}: no such file or folder; give a video, a folder of images or a camera')
 
@@ -68,40 +74,53 @@ class ImageFolder:
 class VideoFile:
     """A video file, decoded in order. Frames are named by their number, 00000 the first.
 
-    Its packets are counted first, so that a cut file is told before work starts. The count may
-    exceed the number of frames (a packet can hold none to show); the decoder has the last word.
+    Its packets are counted first: a frame each. A few more than frames may be counted, such as
+    leading ones that refer to frames before the start; the decoder has the last word.
     """
 
     num_workers = 1  # one decoder
 
     def __init__(self, path):
         self.path = path
-        num_frames, self.fps, self.size = self._probe()
+        check_whole(path)
+        with self._open() as (container, stream):
+            first = next(container.decode(stream), None)
+            if first is None:
+                raise UserError(f'{path}: no frame can be decoded; {REMEDY}')
+            self.size = upright(first).shape[:2]
+        num_frames, self.fps = self._count()
         digits = max(5, len(str(num_frames)))
         self.names = [f'{index:0{digits}}' for index in range(num_frames)]
 
-    def _probe(self):
+    @contextlib.contextmanager
+    def _open(self):
+        """Container and video stream, closed at the end; errors become UserError."""
         try:
             with av.open(str(self.path)) as container:
                 if not container.streams.video:
-                    raise UserError(f'{self.path}: holds no video stream')
-                stream = container.streams.video[0]
-                first = next(container.decode(stream), None)
-                if first is None:
-                    raise UserError(f'{self.path}: no frame can be decoded')
-                size, fps, promised = upright(first).shape[:2], stream.average_rate, stream.frames
-            with av.open(str(self.path)) as container:
-                packets = [p for p in container.demux(video=0) if p.size and not p.is_discard]
-                corrupt = [p.is_corrupt for p in packets]
+                    raise UserError(f'{self.path}: holds no video stream; give another file')
+                yield container, container.streams.video[0]
         except (av.FFmpegError, OSError) as error:
-            raise UserError(f'{self.path}: cannot be read as a video ({error.strerror})') from error
-        if any(corrupt) or len(packets) < promised:
-            whole = corrupt.index(True) if any(corrupt) else len(packets)
-            raise UserError(
-                f'{self.path}: cut off after {whole} of {max(promised, len(packets))} frames; '
-                'get the whole file, or re-encode what there is'
-            )
-        return len(packets), float(fps or 25), size
+            reason = f'cannot be read as a video ({error.strerror})'
+            raise UserError(f'{self.path}: {reason}; {REMEDY}') from error
+
+    def _count(self):
+        """-> the number of frames to be shown, and how many of them a second has."""
+        times = []
+        with self._open() as (container, stream):
+            for packet in container.demux(stream):
+                if packet.is_corrupt:
+                    raise UserError(
+                        f'{self.path}: cut off or damaged after {len(times)} frames; {REMEDY}'
+                    )
+                if packet.size and not packet.is_discard and is_shown(packet, stream):
+                    times.append(packet.pts)
+            fps = float(stream.average_rate or 0)
+            known = [time for time in times if time is not None]
+            span = max(known, default=0) - min(known, default=0)
+            if span and not 0 < fps <= MAX_FPS:
+                fps = (len(known) - 1) / float(span * stream.time_base)
+        return len(times), fps or 25.0
 
     def jobs(self, indices):
         pictures = self._decode(list(indices))
@@ -111,25 +130,35 @@ class VideoFile:
     def _decode(self, indices):
         assert indices == sorted(indices), 'a video file is read forward; unpack it first'
         wanted = set(indices)
-        try:
-            with av.open(str(self.path)) as container:
-                container.streams.video[0].thread_type = 'AUTO'
-                for index, frame in enumerate(container.decode(video=0)):
-                    if index in wanted:
+        number = 0
+        with self._open() as (container, stream):
+            stream.thread_type = 'AUTO'
+            try:
+                for number, frame in enumerate(container.decode(stream), 1):
+                    if number - 1 in wanted:
                         picture = upright(frame)
-                        check_size(f'{self.path}, frame {index}', picture.shape[:2], self.size)
-                        wanted.discard(index)
+                        check_size(f'{self.path}, frame {number - 1}', picture.shape[:2], self.size)
+                        wanted.discard(number - 1)
                         yield picture
                     if not wanted:
                         return
-        except av.FFmpegError as error:
-            index = min(wanted)
-            raise UserError(f'{self.path}: frame {index} is damaged ({error.strerror})') from error
+            except av.FFmpegError as error:
+                reason = f'damaged after {number} frames ({error.strerror})'
+                raise UserError(f'{self.path}: {reason}; {REMEDY}') from error
+        if len(self.names) - number > min(MAX_UNDECODED, len(self.names) // 4):
+            missing = f'only {number} of {len(self.names)} frames can be decoded'
+            raise UserError(f'{self.path}: {missing}; {REMEDY}')
+
+
+def is_shown(packet, stream):
+    """Whether a packet holds a frame to show; VP8 also has such as are only referred to."""
+    return stream.codec_context.name != 'vp8' or bool(memoryview(packet)[0] & 0x10)
 
 
 def upright(frame):
     """A decoded frame -> uint8 (H, W, 3), turned as the file's rotation flag says."""
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format='rgb24'), frame.rotation // 90))
+    turns = round(frame.rotation / 90)  # counterclockwise
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format='rgb24'), turns))
 
 
 class Camera:
@@ -162,9 +191,12 @@ def unpack(source, indices, folder):
     files = {index: folder / f'{source.names[index]}.png' for index in indices}
     if not all(file.exists() for file in files.values()):
         for index, job in zip(indices, source.jobs(indices), strict=False):
-            if (picture := job()) is not None:
-                with whole_file(files[index]) as part:
-                    Image.fromarray(picture).save(part, format='PNG', compress_level=1)
-    unpacked = ImageFolder([file for file in files.values() if file.exists()])
+            picture = job()
+            if picture is None:
+                missing = f'frame {source.names[index]} cannot be decoded'
+                raise UserError(f'{source.path}: {missing}; leave it out, or re-encode the file')
+            with whole_file(files[index]) as part:
+                Image.fromarray(picture).save(part, format='PNG', compress_level=1)
+    unpacked = ImageFolder(list(files.values()))
     unpacked.names, unpacked.files, unpacked.fps = source.names, files, source.fps
     return unpacked

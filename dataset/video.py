@@ -5,6 +5,7 @@
 """
 
 import itertools
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,15 +34,17 @@ class Frame(NamedTuple):
 class Video:
     """The chosen frames of a source, in the order of `indices`, with masks where there are any.
 
-    source: see `dataset.sources`. masks: dict frame index -> path of its mask. reader: the
-    MaskReader of these files. short_side: the network's size (None: as it is). indices: which
-    frames, in which order; all by default. Iterating decodes ahead, in threads.
+    source: see `dataset.sources`. masks: dict frame index -> path of its mask. read_mask: path ->
+    uint8 (H, W) of ids. short_side: the network's size (None: as it is), which `resize` brings an
+    image to. indices: which frames, in which order; all by default. Iterating decodes ahead, in
+    threads.
     """
 
-    def __init__(self, source, masks, reader, *, short_side=None, indices=None):
+    def __init__(self, source, masks, read_mask, *, short_side=None, indices=None, resize=None):
         self.source = source
         self.masks = masks
-        self.reader = reader
+        self.read_mask = read_mask
+        self.resize = resize or resize_image
         self.size = source.size  # H, W
         self.is_live = source.names is None
         self.network_size = scaled(source.size, short_side)
@@ -53,32 +56,38 @@ class Video:
     def __iter__(self):
         indices, again = itertools.tee(self.indices)
         jobs = (
-            lambda index=index, job=job: self._frame(index, job())
+            partial(self._load, index, job)
             for index, job in zip(indices, self.source.jobs(again), strict=False)
         )
-        frames = run_ahead(jobs, self.source.num_workers)
-        return itertools.takewhile(lambda frame: frame is not None, frames)
+        for index, picture, annotation in run_ahead(jobs, self.source.num_workers):
+            if picture is None:
+                return
+            yield self._frame(index, picture, annotation)
 
-    def _frame(self, index, picture):
-        if picture is None:
-            return None
+    def _load(self, index, job):
+        picture, path = job(), self.masks.get(index)
+        annotation = None
+        if picture is not None and path is not None:
+            annotation = fit_mask(path, self.read_mask(path), self.size)
+        return index, picture, annotation
+
+    def _frame(self, index, picture, annotation):
+        """Not in the reading threads: each that computes with torch would start its own team of
+        OpenMP threads, and these would fight with the network's."""
         image = torch.from_numpy(picture).permute(2, 0, 1).float() / 255
-        image = resize_image(image, self.network_size)
-        if index not in self.masks:
-            return Frame(index, self.name(index), image, None, None, picture, None)
-        path = self.masks[index]
-        annotation = fit_mask(path, self.reader.read(path), self.size)
-        mask = resize_mask(torch.from_numpy(annotation), self.network_size)
-        ids = self.reader.ids[path]
+        image = self.resize(image, self.network_size)
+        mask = ids = None
+        if annotation is not None:
+            mask = resize_mask(torch.from_numpy(annotation), self.network_size)
+            ids = np.unique(annotation[annotation > 0]).tolist()
         return Frame(index, self.name(index), image, mask, ids, picture, annotation)
 
 
 def scaled(size, short_side):
-    """(height, width) with the short side brought to a length, the ratio kept."""
+    """(height, width) with the short side brought to a length; the long one is rounded down."""
     if short_side is None:
         return tuple(size)
-    ratio = short_side / min(size)
-    return tuple(short_side if side == min(size) else round(side * ratio) for side in size)
+    return tuple(int(short_side * side / min(size)) for side in size)
 
 
 def resize_image(image, size):
@@ -97,13 +106,15 @@ def resize_mask(mask, size):
 
 
 def fit_mask(path, mask, size):
-    """A mask one pixel off its frame, as rounding leaves them, is scaled; others are refused."""
-    if mask.shape == tuple(size):
-        return mask
-    if max(abs(a - b) for a, b in zip(mask.shape, size, strict=True)) > 1:
-        sizes = f'{mask.shape[1]}x{mask.shape[0]}, its frame {size[1]}x{size[0]}'
-        raise UserError(f'{path}: the mask is {sizes}; scale it with nearest neighbour')
+    """A mask (H, W) one pixel off its frame, as rounding leaves them, is scaled."""
+    check_fit(path, mask.shape, size)
     return resize_mask(torch.from_numpy(mask), size).numpy()
+
+
+def check_fit(path, size, frame_size):
+    if max(abs(a - b) for a, b in zip(size, frame_size, strict=True)) > 1:
+        sizes = f'{size[1]}x{size[0]}, its frame {frame_size[1]}x{frame_size[0]}'
+        raise UserError(f'{path}: the mask is {sizes}; scale it with nearest neighbour')
 
 
 def match_masks(path, source, indices, *, clean=False):
@@ -120,10 +131,10 @@ def match_masks(path, source, indices, *, clean=False):
     reader = MaskReader(list(masks.values()), clean=clean)
     notes = list(reader.cleaned)
     for mask_path in masks.values():
-        shape = reader.read(mask_path).shape
-        fit_mask(mask_path, np.zeros(shape, np.uint8), source.size)
-        if shape != tuple(source.size):
-            wide = f'{shape[1]}x{shape[0]}'
+        size = reader.sizes[mask_path]
+        check_fit(mask_path, size, source.size)
+        if size != tuple(source.size):
+            wide = f'{size[1]}x{size[0]}'
             notes.append(f'{mask_path}: {wide}, scaled by one pixel to the size of its frame')
     masks = {index: mask for index, mask in masks.items() if reader.ids[mask]}
     return masks, reader, notes
@@ -135,10 +146,10 @@ def masks_by_name(folder, source, indices):
     if source.names is None:
         raise UserError(f'{folder}: a camera takes one mask, for its first frame')
     index_of = {name: index for index, name in enumerate(source.names)}
-    numbered = {int(name): index for name, index in index_of.items() if name.isdigit()}
+    numbered = {int(name): index for name, index in index_of.items() if name.isdecimal()}
     masks = {}
     for stem, file in files.items():
-        index = index_of.get(stem, numbered.get(int(stem)) if stem.isdigit() else None)
+        index = index_of.get(stem, numbered.get(int(stem)) if stem.isdecimal() else None)
         if index is None:
             raise UserError(
                 f'{file}: a mask for a frame that is not there; frames are named '
@@ -146,6 +157,11 @@ def masks_by_name(folder, source, indices):
             )
         if index in indices:
             masks[index] = file
+        elif index in range(indices.start, indices.stop):
+            raise UserError(
+                f'{file}: its frame is left out by --stride {indices.step}; choose a --stride and '
+                '--start that meet it, or remove the mask'
+            )
     if not masks:
         raise UserError(f'{folder}: none of its masks is for a frame between --start and --end')
     return dict(sorted(masks.items()))

@@ -1,6 +1,6 @@
 """The results of one clip (masks, overlay video, contact sheet, run.json), and the way there."""
 
-import json
+import contextlib
 import shutil
 import sys
 import time
@@ -12,28 +12,29 @@ import progressbar
 from util.ahead import WriteBehind
 from util.errors import UserError
 from util.files import save_json, writable_folder
-from util.journal import Journal, difference, open_work
+from util.journal import WORK, CannotResume, Journal, earlier_run, start_anew
 from util.masks import load_mask, save_mask
 from util.run_info import Stopwatch, peak_memory, versions
 from util.visualize import open_album
 
-WORK = '.unfinished'  # what a stopped run needs to go on; gone when it is done
 RESULTS = ('overlay.mp4', 'contact_sheet.png', 'run.json')
 
 
 def claim_output(folder, inputs):
     """Make the output folder -> its Path. Raises UserError where results would harm other files.
 
-    inputs: the user's files, which must not lie where masks are written.
+    inputs: the user's files, which must not lie where results are written.
     """
     folder = writable_folder(folder)
-    masks = (folder / 'masks').resolve()
-    for path in map(Path, inputs):
-        if path.exists() and (path.resolve() == masks or masks in path.resolve().parents):
+    places = [(folder / name).resolve() for name in ('masks', WORK, *RESULTS)]
+    for path in filter(Path.exists, map(Path, inputs)):
+        inside = any(path.resolve().is_relative_to(place) for place in places)
+        if inside or path.resolve() == folder.resolve():
             raise UserError(f'{path}: lies in the output folder {folder}; choose another --output')
+    masks = folder / 'masks'
     ours = (folder / WORK).exists() or (folder / 'run.json').exists()
-    if masks.exists() and any(masks.iterdir()) and not ours:
-        raise UserError(f'{masks}: holds files of another origin; choose another --output')
+    if masks.exists() and not ours and (not masks.is_dir() or any(masks.iterdir())):
+        raise UserError(f'{masks}: not of this program; choose another --output')
     return folder
 
 
@@ -41,6 +42,7 @@ def clear_results(folder, *, keep_masks):
     """Remove the results of an earlier run, so that none is taken for one of this run."""
     for name in RESULTS:
         (folder / name).unlink(missing_ok=True)
+        (folder / f'.{name}.part').unlink(missing_ok=True)  # of a run that was killed
     if not keep_masks:
         shutil.rmtree(folder / 'masks', ignore_errors=True)
     (folder / 'masks').mkdir(exist_ok=True)
@@ -63,7 +65,6 @@ class Clip:
 
     def run(self, direction, album, progress):
         """Write all masks and feed the album in the order of time -> the number of frames."""
-        self.masks.mkdir(exist_ok=True)
         if direction == 'forward':
             return self.segment(self.from_first, self.masks, progress, album=album)
         if direction == 'backward':
@@ -80,27 +81,28 @@ class Clip:
 
     def num_steps(self, direction):
         """Frames through the network in all passes; None for a camera without an end."""
+        if self.from_first.stop >= sys.maxsize:
+            return None
         forward, backward = len(self.from_first), len(self.to_last)
-        steps = {'forward': forward, 'backward': backward, 'both': forward + backward}[direction]
-        return steps if steps < sys.maxsize // 2 else None
+        return {'forward': forward, 'backward': backward, 'both': forward + backward}[direction]
 
     def segment(self, indices, folder, progress, *, album=None, behind=None):
         """One pass of a fresh core over these frames, masks to `folder` -> number of frames.
 
         Frames that the journal covers are read back instead. behind: the masks of the way back,
-        for objects that this pass has not met yet.
+        for objects that this pass has not met yet. Raises CannotResume.
         """
         core = self.new_core()
-        journal = Journal(self.work / ('backward' if indices[-1] < indices[0] else 'forward'))
+        journal = Journal(self.work / ('forward' if indices.step > 0 else 'backward'))
         core.restore(journal.load())
         num_done = core.index
         number = 0
         video = self.open_video(indices)
-        with WriteBehind() as writer:
-            for number, frame in enumerate(frames_of(video), 1):
+        with WriteBehind() as writer, ctrl_c_ends(video):
+            for frame in video:
                 path = folder / f'{frame.name}.png'
-                if number <= num_done:
-                    mask = load_mask(path)
+                if number < num_done:
+                    mask = read_back(path)
                 else:
                     mask = self.next_mask(core, frame, video.size, behind)
                     writer.submit(save_mask, path, mask)
@@ -108,6 +110,7 @@ class Clip:
                         writer.submit(journal.save, core.last_kept)
                 if album is not None:
                     writer.submit(album.add, frame, mask)
+                number += 1
                 progress.increment()
         return number
 
@@ -133,18 +136,22 @@ class Clip:
         return len(indices)
 
 
-def frames_of(video):
-    """The frames; Ctrl-C while a camera is read is how its clip ends, not a mistake."""
-    frames = iter(video)
-    while True:
-        try:
-            yield next(frames)
-        except StopIteration:
-            return
-        except KeyboardInterrupt:
-            if not video.is_live:
-                raise
-            return
+@contextlib.contextmanager
+def ctrl_c_ends(video):
+    """Ctrl-C is how the clip of a camera ends; for other clips it is an interruption."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not video.is_live:
+            raise
+
+
+def read_back(path):
+    """A mask that an earlier run wrote."""
+    try:
+        return load_mask(path)
+    except UserError as error:
+        raise CannotResume(str(error)) from error
 
 
 def as_annotated(mask, annotation, ids):
@@ -165,25 +172,39 @@ def write_clip(folder, clip, direction, settings, album_options, *, resume):
     settings: everything that the masks depend on; a run is only resumed if they are the same.
     album_options: see `util.visualize.open_album`.
     """
-    if resume and is_complete(folder, settings):
-        print(f'{folder}: complete already, nothing to do')
-        return
     begin = time.perf_counter()
-    goes_on, sentence = open_work(clip.work, settings, resume=resume)
-    print(sentence)
-    clear_results(folder, keep_masks=goes_on)
+    state = 'new'
+    if resume:
+        results = RESULTS if album_options['with_video'] else RESULTS[1:]
+        state, sentence = earlier_run(folder, settings, results)
+        print(sentence)
+    if state == 'complete':
+        return
+    if state == 'new':
+        start_anew(folder, settings)
+    clear_results(folder, keep_masks=state == 'unfinished')
     try:
         with (
             progress_bar(clip.num_steps(direction)) as progress,
             open_album(folder, **album_options) as album,
         ):
             num_frames = clip.run(direction, album, progress)
+            if not num_frames:
+                raise UserError('the input gives no frame; choose others with --start and --end')
+    except CannotResume as error:
+        print(f'starting again: {error}')
+        return write_clip(folder, clip, direction, settings, album_options, resume=False)
     except BaseException:
-        if not any(clip.masks.glob('*.png')):  # nothing worth resuming
-            shutil.rmtree(clip.work)
+        if not any([*clip.masks.glob('*.png'), *clip.work.glob('masks/*.png')]):
+            shutil.rmtree(clip.work)  # nothing worth resuming
             clip.masks.rmdir()
         raise
-    report = clip.watch.report(time.perf_counter() - begin)
+    finish(folder, clip, num_frames, settings, time.perf_counter() - begin)
+
+
+def finish(folder, clip, num_frames, settings, seconds):
+    """Write run.json, remove what only an unfinished run needs, tell where the results are."""
+    report = clip.watch.report(seconds)
     save_json(
         folder / 'run.json',
         {
@@ -202,11 +223,6 @@ def write_clip(folder, clip, direction, settings, album_options, *, resume):
     for name in ('masks', 'overlay.mp4', 'contact_sheet.png'):
         if (folder / name).exists():
             print(f'{name.split(".")[0]}: {folder / name}')
-
-
-def is_complete(folder, settings):
-    report = folder / 'run.json'
-    return report.exists() and not difference(json.loads(report.read_text())['settings'], settings)
 
 
 def progress_bar(num_frames):

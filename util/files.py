@@ -39,7 +39,7 @@ def sha256(path):
 def natural(name):
     """Sort key under which frame2 comes before frame10."""
     parts = re.split(r'(\d+)', str(name))
-    return [(int(part), part) if part.isdigit() else (-1, part) for part in parts]
+    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def list_files(folder, suffixes):

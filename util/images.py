@@ -24,7 +24,8 @@ def open_image(path):
         reason = (
             'no known image format' if isinstance(error, Image.UnidentifiedImageError) else error
         )
-        raise UserError(f'{path}: cannot be read as an image ({reason})') from error
+        sentence = f'cannot be read as an image ({reason}); get it again or remove it'
+        raise UserError(f'{path}: {sentence}') from error
 
 
 def read_image(path):
@@ -41,5 +42,6 @@ def image_size(path):
     """(height, width) as `read_image` gives them, from the file's header."""
     with open_image(path) as image:
         width, height = image.size
-        turned = image.getexif().get(0x0112, 1) >= 5  # orientations 5-8 swap the sides
+        # of the base class: a PNG's own looks behind the pixels too, and decodes all of them
+        turned = Image.Image.getexif(image).get(0x0112, 1) >= 5  # orientations 5-8 swap the sides
     return (width, height) if turned else (height, width)

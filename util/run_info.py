@@ -1,10 +1,12 @@
 """What run.json says of a run: versions, device, time, memory."""
 
 import platform
+import re
 import resource
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 
@@ -18,12 +20,15 @@ def choose_device(name='auto'):
 
     Raises UserError where the machine has no such device.
     """
+    # With one thread (what torchrun sets) PyTorch takes other convolution routines on the CPU,
+    # which differ in the last bits; from two on, results do not depend on the number of threads.
+    torch.set_num_threads(max(2, torch.get_num_threads()))
     if name == 'auto':
         available = torch.accelerator.is_available()
         return torch.accelerator.current_accelerator() if available else torch.device('cpu')
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise UserError(f'--device {name}: not on this machine; use auto or cpu') from error
     return device
@@ -69,8 +74,17 @@ def device_name(device):
 
 def peak_memory(device):
     """Largest resident size of the process, and memory taken on the device, in MiB."""
-    unit = 1 if sys.platform == 'darwin' else 1024  # bytes there, KiB elsewhere
-    peak = {'host': round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)}
+    peak = {'host': round(peak_resident() / 2**20)}
     if device.type != 'cpu' and hasattr(torch.get_device_module(device), 'max_memory_allocated'):
         peak['device'] = round(torch.get_device_module(device).max_memory_allocated(device) / 2**20)
     return peak
+
+
+def peak_resident():
+    """Largest resident size of this process in bytes."""
+    status = Path('/proc/self/status')
+    if status.exists() and (found := re.search(r'VmHWM:\s*(\d+) kB', status.read_text())):
+        return int(found[1]) * 1024
+    # on Linux this would count the process that started this one, too
+    unit = 1 if sys.platform == 'darwin' else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,91 @@
+"""Small videos of many kinds, written with PyAV."""
+
+import struct
+from fractions import Fraction
+
+import av
+import numpy as np
+
+# name -> encoder, pixel format, its options: `bf` B frames, alt-ref frames looking ahead
+KINDS = {
+    'h264.mp4': ('libx264', 'yuv420p', {}),
+    'h264.mkv': ('libx264', 'yuv420p', {}),
+    'mpeg4.avi': ('mpeg4', 'yuv420p', {'bf': '2'}),
+    'mjpeg.avi': ('mjpeg', 'yuvj420p', {}),
+    'ffv1.mkv': ('ffv1', 'bgr0', {}),
+    'vp8.webm': ('libvpx', 'yuv420p', {'auto-alt-ref': '1', 'lag-in-frames': '16', 'b': '300k'}),
+    'vp9.webm': ('libvpx-vp9', 'yuv420p', {'auto-alt-ref': '1', 'b': '300k', 'cpu-used': '8'}),
+    'prores.mov': ('prores', 'yuv422p10le', {}),
+    'flv1.flv': ('flv', 'yuv420p', {}),
+}
+
+
+def write_movie(path, pictures, kind=None, *, rate=25, times=None, change=None, muxer=None, **more):
+    """Encode pictures (T, H, W, 3) as a kind of KINDS (the file's name by default) -> path.
+
+    times: presentation times in ms, where they are not even. change(number, packet) -> packet or
+    None comes between encoder and file. muxer: its options. more: options of the encoder.
+    """
+    codec, pix_fmt, options = KINDS[kind or path.name]
+    with av.open(str(path), 'w', options=muxer or {}) as file:
+        stream = file.add_stream(codec, rate=rate, options={**options, **more})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt, stream.codec_context.thread_count = pix_fmt, 1
+        if times is not None:
+            stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        packets = []
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
+            if times is not None:
+                frame.pts, frame.time_base = times[number], Fraction(1, 1000)
+            packets += stream.encode(frame)
+        for number, packet in enumerate([*packets, *stream.encode()]):
+            if change is not None:
+                packet = change(number, packet)
+            if packet is not None:
+                file.mux(packet)
+    return path
+
+
+def with_bytes(packet, content):
+    """A packet like another one, of other content."""
+    changed = av.Packet(content)
+    changed.pts, changed.dts, changed.time_base = packet.pts, packet.dts, packet.time_base
+    changed.stream, changed.is_keyframe = packet.stream, packet.is_keyframe
+    return changed
+
+
+def set_rotation(path, degrees):
+    """Write a display matrix into an MP4, as a phone that is held upright does."""
+    cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b'tkhd') + 4 + 40
+    one = 1 << 16
+    struct.pack_into(
+        '>9i', content, matrix, cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, one << 14
+    )
+    path.write_bytes(content)
+
+
+def cut(path, num_bytes):
+    """A copy of the first bytes of a file, or without its last ones -> its path."""
+    shorter = path.with_name(f'cut_{path.name}')
+    shorter.write_bytes(path.read_bytes()[:num_bytes])
+    return shorter
+
+
+def read(source, indices=None):
+    """All pictures that a source gives."""
+    found = []
+    indices = range(len(source.names)) if indices is None else indices
+    for _, job in zip(indices, source.jobs(indices), strict=False):
+        picture = job()
+        if picture is None:
+            break
+        found.append(picture)
+    return found
+
+
+def nearest(picture, pictures):
+    """Which of the pictures one resembles most."""
+    return np.abs(pictures.astype(np.int16) - picture).mean((1, 2, 3)).argmin()
