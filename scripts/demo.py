@@ -58,10 +58,10 @@ def choose_model(folder):
 def print_scores(truth, predictions):
     """J, F and J&F per object against the exact masks, as DAVIS counts: without both ends."""
     from util.masks import load_mask
-    from util.scores import mean_score, score_video
+    from util.scores import mean_score, score_masks
 
     names = sorted(path.name for path in truth.glob('*.png'))[1:-1]
-    scores = score_video((load_mask(truth / n), load_mask(predictions / n)) for n in names)
+    scores = score_masks((load_mask(truth / n), load_mask(predictions / n)) for n in names)
     print(f'{"object":>6} {"J&F":>6} {"J":>6} {"F":>6}')
     for name, score in [*scores.items(), ('mean', mean_score(scores.values()))]:
         print(f'{name:>6} {score.jf:6.1f} {score.j:6.1f} {score.f:6.1f}')

@@ -1,5 +1,6 @@
 """Every command and every line of Python in the README runs."""
 
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests import stand_in
+from tests import stand_in, trees
 from tests.conftest import write_clip
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +21,7 @@ def blocks(language):
 
 COMMANDS = [line for block in blocks('sh') for line in block.splitlines() if line.strip()]
 PROPAGATE = [line for line in COMMANDS if line.startswith('python propagate.py')]
+BENCHMARKS = [line for line in COMMANDS if ' eval_' in line or 'score.py' in line]
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def workplace(tmp_path, monkeypatch, checkpoint):
 
 
 def test_every_command_is_one_that_is_tried():
-    tried = {*PROPAGATE}
+    tried = {*PROPAGATE, *BENCHMARKS}
     rest = [line.split('#')[0].strip() for line in COMMANDS if line not in tried]
     assert rest == ['make demo', 'make test'], 'CI runs these two'
 
@@ -57,6 +59,29 @@ def test_propagate_commands_run(workplace, checkpoint, command):
     propagate.main([*argv, '--model', str(checkpoint), '--size', '48', '--device', 'cpu'])
     masks = Path(argv[argv.index('--output') + 1]) / 'masks'
     assert len(list(masks.iterdir())) == 3
+
+
+def test_benchmark_commands_run(tmp_path, monkeypatch, network):
+    trees.davis_2017(tmp_path / 'DAVIS' / '2017', lengths=(3, 4))
+    trees.davis_2017(tmp_path / 'DAVIS' / '2017', split='testdev', lengths=(3,))
+    trees.davis_2016(tmp_path / 'DAVIS', own=True)
+    trees.youtube(tmp_path / 'YouTube')
+    (tmp_path / 'project').mkdir()
+    monkeypatch.chdir(tmp_path / 'project')
+    monkeypatch.setattr('dataset.benchmarks.SHORT_SIDE', 48)
+    monkeypatch.setattr('inference_core.load_network', lambda *a, **k: network)
+    checkpoint = ROOT / 'README.md'  # any file: only its hash is taken
+    for command in BENCHMARKS:
+        program, *argv = shlex.split(
+            command.partition('.py')[0].split()[-1] + command.partition('.py')[2]
+        )
+        module = importlib.import_module(program.replace('/', '.'))
+        options = [] if program.endswith('score') else ['--model', str(checkpoint)]
+        module.main([*argv, *options])
+    assert {path.name for path in Path('output').iterdir()} == {
+        'davis_2017', 'davis_2016', 'testdev', 'testdev.zip', 'youtube', 'youtube.zip',
+    }  # fmt: skip
+    assert Path('output/davis_2017/scores.csv').exists()
 
 
 def test_the_python_of_the_first_screen_runs(workplace):

@@ -1,0 +1,28 @@
+"""DAVIS 2016: segment and score the validation set, one object a video.
+
+python eval_davis_2016.py --davis ../DAVIS/2016 --output output/davis_2016
+"""
+
+import argparse
+from pathlib import Path
+
+from util.errors import entry_point
+from util.options import add_evaluation_options, core_options
+
+
+@entry_point
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--davis', type=Path, default=Path('../DAVIS/2016'), help='(%(default)s)')
+    add_evaluation_options(parser, Path('output/davis_2016'))
+    args = parser.parse_args(argv)
+
+    from dataset.benchmarks import davis_2016
+    from inference_core import core_factory
+    from util.evaluation import evaluate
+
+    evaluate(args, davis_2016(args.davis), core_factory(args.model, **core_options(args)))
+
+
+if __name__ == '__main__':
+    main()
