@@ -61,12 +61,12 @@ class ObjectMemory:
 
 
 def with_room(storage, slot, row):
-    """The storage (capacity, ...), doubled where `slot` would lie outside; float32."""
+    """The storage (capacity, ...), at least doubled where `slot` would lie outside; float32."""
     if storage is None:
         return row.new_empty((2, *row.shape), dtype=torch.float32)
     if slot < len(storage):
         return storage
-    larger = storage.new_empty((2 * len(storage), *storage.shape[1:]))
+    larger = storage.new_empty((max(2 * len(storage), slot + 1), *storage.shape[1:]))
     larger[: len(storage)] = storage
     return larger
 
@@ -189,7 +189,7 @@ class InferenceCore:
 
         The probabilities are scaled, not the mask: the borders stay smooth.
         """
-        channels = resize(prob, size or prob.shape[-2:]).argmax(0)
+        channels = resize(prob, size or prob.shape[-2:]).max(0).indices  # argmax is far slower
         ids = torch.tensor([0, *self.object_ids], dtype=torch.uint8, device=prob.device)
         return ids[channels].cpu().numpy()
 

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 from util.errors import UserError, entry_point
-
-DEFAULT_MODEL = Path(__file__).parent / 'saves' / 'propagation_model.pth'
+from util.options import add_core_options, check_least, core_options
 
 
 @entry_point
@@ -26,32 +25,22 @@ def build_parser():
     add('input', help='a video file, a folder of images, or the number of a camera')
     add('--mask', required=True, help='a mask for the first frame, or a folder of masks')
     add('--output', required=True, help='folder for the results')
-    add('--model', default=DEFAULT_MODEL, help='checkpoint (default: %(default)s)')
     add('--size', type=int, default=480, help='short side for the network, -1: as it is (480)')
-    add('--mem_every', type=int, default=5, help='memorise every n-th frame (5)')
-    add('--top_k', type=int, default=50, help='memory positions that a pixel reads from (50)')
-    add('--no_top', action='store_true', help='read from all memory positions')
-    add('--use_km', action='store_true', help='kernelized memory')
-    add('--max_mem_frames', type=int, help='cap on the frames in memory; annotated ones stay')
     add('--direction', choices=('forward', 'backward', 'both'), default='forward')
-    add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps')
-    add('--amp', action='store_true', help='half precision where it is safe')
     add('--overlay', action=argparse.BooleanOptionalAction, default=True, help='overlay.mp4')
     add('--clean_mask', action='store_true', help='snap soft borders of masks to solid areas')
     add('--start', type=int, default=0, help='first frame, counted from 0')
     add('--end', type=int, help='the frame after the last one')
     add('--stride', type=int, default=1, help='take every n-th frame')
     add('--resume', action='store_true', help='go on with an interrupted run')
+    add_core_options(parser)
     return parser
 
 
 def check(args):
     """Raise UserError for values that no run can have."""
-    least = {'mem_every': 1, 'top_k': 1, 'max_mem_frames': 1, 'start': 0, 'end': 1, 'stride': 1}
-    for name, minimum in least.items():
-        value = getattr(args, name)
-        if value is not None and value < minimum:
-            raise UserError(f'--{name} {value}: must be at least {minimum}')
+    check_least(args, start=0, end=1, stride=1)
+    core_options(args)
     if args.size != -1 and args.size < 16:
         raise UserError(f'--size {args.size}: must be at least 16, or -1 for the size of the input')
     if args.end is not None and args.end <= args.start:
@@ -85,7 +74,6 @@ def run(args):
     from dataset.sources import VideoFile, open_source, unpack
     from dataset.video import Video, match_masks
     from inference_core import InferenceCore
-    from model.memory import KERNEL_SIGMA
     from model.network import load_network
     from util.clip import Clip, claim_output, write_clip
     from util.run_info import choose_device
@@ -96,13 +84,7 @@ def run(args):
     masks, reader, notes = match_masks(args.mask, source, indices, clean=args.clean_mask)
     network = load_network(args.model, choose_device(args.device), multi_object=True)
     folder = claim_output(args.output, [args.input, args.mask, args.model])
-    options = {
-        'mem_every': args.mem_every,
-        'top_k': None if args.no_top else args.top_k,
-        'kernel_sigma': KERNEL_SIGMA if args.use_km else None,
-        'max_mem_frames': args.max_mem_frames,
-        'amp': args.amp,
-    }
+    options = core_options(args)
 
     def open_video(indices):
         frames = source

@@ -177,9 +177,14 @@ class Camera:
         self.fps = self.capture.get(cv2.CAP_PROP_FPS) or 25.0
 
     def jobs(self, indices):
-        return (self._read for _ in indices)
+        at = 0
+        for index in indices:
+            yield partial(self._read, skip=index - at)
+            at = index + 1
 
-    def _read(self):
+    def _read(self, skip=0):
+        for _ in range(skip):
+            self.capture.grab()
         found, picture = self.capture.read()
         return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if found else None
 

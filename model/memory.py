@@ -11,7 +11,6 @@ import math
 import torch
 import torch.nn.functional as F
 
-KERNEL_SIGMA = 5.6  # in feature cells; the value of the published `--use_km` results
 CHUNK_ELEMENTS = 4 << 20  # affinities held at once by `read`: 16 MiB of float32
 
 

@@ -41,8 +41,8 @@ def choose_model(folder):
     import torch
 
     from model.network import PropagationNetwork
-    from propagate import DEFAULT_MODEL
     from util.files import whole_file
+    from util.options import DEFAULT_MODEL
 
     if DEFAULT_MODEL.exists():
         print(f'network: {DEFAULT_MODEL}')

@@ -41,9 +41,7 @@ def choose_videos(args):
     for folder in (args.truth, args.predictions):
         if not folder.is_dir():
             raise UserError(f'{folder}: no such folder')
-    here, there = (
-        set(video_folders(f)) for f in (args.truth, args.predictions)
-    )
+    here, there = (set(video_folders(f)) for f in (args.truth, args.predictions))
     chosen = set(args.videos or ())
     if args.list:
         chosen |= set(args.list.read_text().split())

@@ -81,3 +81,35 @@ def remember(network, memory, ids, image, objects, keep):
     for channel, i in enumerate(ids):
         kept = [frame for frame in memory.get(i, []) if frame[2]]
         memory[i] = [*kept, (keys[0, channel][:, None], values[0, channel][:, None], keep)]
+
+
+def training_loss(network, frames, masks, valid, iteration):
+    """The training loss of spec section 6, sample by sample and object by object.
+
+    frames (B, 3, 3, H, W), masks (B, 3, H, W) of 0..K, valid (B, K) -> (loss, p).
+    """
+    p = 1.0 if iteration < 20_000 else max(0.15, 1 - 0.85 * (iteration - 20_000) / 50_000)
+    total = 0
+    for sample, mask, present in zip(frames, masks, valid, strict=True):
+        num_objects = len(present)
+        objects = torch.stack([(mask[0] == k + 1).float() for k in range(num_objects)])
+        keys, values = [], []
+        for t in (1, 2):
+            key, value = network.memorize(sample[t - 1][None], objects[None])
+            keys.append(key[0])
+            values.append(value[0])
+            query = network.encode_query(sample[t][None])
+            probs = []
+            for k in range(num_objects):
+                memory = [torch.stack([frame[k] for frame in kind], 1) for kind in (keys, values)]
+                readout = read(*memory, query.key[0])
+                probs.append(network.decode(query, readout[None, None])[0, 0].sigmoid())
+            probs = torch.stack(probs) * present[:, None, None]
+            joint = torch.cat([(1 - probs).prod(0, keepdim=True), probs]).clamp(1e-7, 1 - 1e-7)
+            logits = (joint / (1 - joint)).log()
+            objects = logits.softmax(0)[1:]
+            channels = 1 + int(present.sum())
+            losses = F.cross_entropy(logits[None, :channels], mask[t][None], reduction='none')
+            hardest = losses.flatten().sort(descending=True).values[: int(p * losses.numel())]
+            total = total + hardest.mean()
+    return total / len(frames), p

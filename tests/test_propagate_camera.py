@@ -38,6 +38,9 @@ class Camera:
     def get(self, _):
         return 12.0
 
+    def grab(self):
+        return next(self.images, None) is not None
+
     def read(self):
         for image in self.images:
             return True, cv2.imread(str(image))
@@ -93,6 +96,13 @@ def test_a_camera_ends_at_the_last_frame_asked_for(clip, monkeypatch):
     output = run_camera(clip, monkeypatch, '--end', 3)
     assert list(masks_in(output)) == names(range(3))
     assert '3 of 3 frames' in progress.getvalue()
+
+
+def test_start_and_stride_leave_frames_of_a_camera_out(clip, tmp_path, monkeypatch):
+    options = ['--start', 1, '--stride', 3]
+    masks = masks_in(run_camera(clip, monkeypatch, *options))
+    assert list(masks) == names([1, 4, 7])
+    assert_same(masks, masks_in(run(NETWORK, clip, tmp_path / 'folder', *options)))
 
 
 @pytest.mark.parametrize('stride', [1, 3])

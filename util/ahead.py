@@ -25,15 +25,19 @@ def run_ahead(jobs, num_workers=2, depth=8):
 
 
 class WriteBehind:
-    """Runs jobs in order in one thread; the queue is bounded, errors come back on the next call."""
+    """Runs jobs in order in one thread; the queue is bounded, errors come back on the next call.
+
+    Nothing runs after a job that failed: what is written later may rely on it.
+    """
 
     def __init__(self, depth=8):
         self._pool = ThreadPoolExecutor(1)
         self._pending = deque()
         self._depth = depth
+        self._failed = False
 
     def submit(self, job, *args):
-        self._pending.append(self._pool.submit(job, *args))
+        self._pending.append(self._pool.submit(self._run, job, *args))
         while len(self._pending) > self._depth or (self._pending and self._pending[0].done()):
             self._pending.popleft().result()
 
@@ -41,6 +45,13 @@ class WriteBehind:
         """Wait for everything; raises the first error."""
         while self._pending:
             self._pending.popleft().result()
+
+    def _run(self, job, *args):
+        if self._failed:
+            return
+        self._failed = True
+        job(*args)
+        self._failed = False
 
     def __enter__(self):
         return self

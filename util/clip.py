@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-import progressbar
 
 from util.ahead import WriteBehind
 from util.errors import UserError
 from util.files import save_json, writable_folder
 from util.journal import WORK, CannotResume, Journal, earlier_run, start_anew
 from util.masks import load_mask, save_mask
+from util.progress import progress_bar
 from util.run_info import Stopwatch, peak_memory, versions
 from util.visualize import open_album
 
@@ -223,15 +223,3 @@ def finish(folder, clip, num_frames, settings, seconds):
     for name in ('masks', 'overlay.mp4', 'contact_sheet.png'):
         if (folder / name).exists():
             print(f'{name.split(".")[0]}: {folder / name}')
-
-
-def progress_bar(num_frames):
-    """frames done, frames/s, time left; num_frames None where the length is not known."""
-    speed = progressbar.FileTransferSpeed(unit='frames', prefixes=('',))
-    if num_frames is None:
-        widgets = [progressbar.Counter(), ' frames ', speed]
-        return progressbar.ProgressBar(max_value=progressbar.UnknownLength, widgets=widgets)
-    widgets = [progressbar.SimpleProgress(), ' frames ', speed, ' ', progressbar.Bar()]
-    return progressbar.ProgressBar(
-        max_value=num_frames, widgets=[*widgets, ' ', progressbar.AdaptiveETA()]
-    )

@@ -80,5 +80,6 @@ def fingerprint(path):
     if not path.exists():
         return None
     files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = [file for file in files if file.is_file() and not file.name.startswith('.')]
     state = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return hashlib.sha256(repr(state).encode()).hexdigest()

@@ -35,7 +35,9 @@ class OverlayVideo:
         self.stream = self.container.add_stream('libx264', rate=rate)
         self.stream.height, self.stream.width = height + height % 2, width + width % 2
         self.stream.pix_fmt = 'yuv420p'
-        self.stream.options = {'crf': '18', 'preset': 'veryfast'}
+        # cpu-independent: else two runs differ in some bytes
+        x264 = 'cpu-independent=1'
+        self.stream.options = {'crf': '18', 'preset': 'veryfast', 'x264-params': x264}
 
     def add(self, picture):
         picture = np.pad(picture, self.padding, mode='edge')
