@@ -1,0 +1,123 @@
+"""One training step of the propagation network, and all the state that goes with it.
+
+Legend: B batch, T frames, K objects, H W crop.
+"""
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from model.losses import intersection_and_union, kept_fraction, propagation_loss
+
+
+class NonFiniteLoss(ArithmeticError):
+    """The loss is NaN or infinite; its message names the samples."""
+
+
+class PropagationModel:
+    """Network, optimiser, schedule and precision. MiVOS (CVPR 2021), appendix (training).
+
+    network: on its device already. train_bn: BatchNorm normalises by the batch and updates its
+    statistics (for training from scratch); otherwise it stays frozen. amp: bfloat16 where the
+    device has it, else float16 with a gradient scaler. clip_grad: largest norm of the gradient,
+    None for no limit. distributed: average gradients over the processes of torch.distributed.
+    """
+
+    def __init__(
+        self,
+        network,
+        *,
+        lr=1e-5,
+        weight_decay=1e-7,
+        steps=(),
+        gamma=0.1,
+        amp=False,
+        train_bn=False,
+        clip_grad=None,
+        distributed=False,
+    ):
+        self.network, self.device = network, network.device
+        self.amp, self.clip_grad = amp, clip_grad
+        self.set_batch_norm(train_bn)
+        self.rollout = network
+        if distributed:
+            devices = [self.device] if self.device.type == 'cuda' else None
+            self.rollout = DistributedDataParallel(
+                network, device_ids=devices, broadcast_buffers=train_bn
+            )
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=lr, weight_decay=weight_decay)
+        self.scheduler = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, list(steps), gamma)
+        self.dtype = training_dtype(self.device)
+        self.scaler = torch.amp.GradScaler(
+            self.device.type, enabled=amp and self.dtype == torch.float16
+        )
+
+    def set_batch_norm(self, train):
+        for module in self.network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.train(train)
+
+    def step(self, batch, iteration):
+        """One update -> what to log: loss, p, lr, and per object intersection and union.
+
+        batch: frames (B, T, 3, H, W) in [0, 1], masks (B, T, H, W) of 0..K, valid (B, K), and the
+        samples' names. 'logits' (B, T-1, K+1, H, W) is there to draw pictures from.
+        """
+        frames = batch['frames'].to(self.device, non_blocking=True)
+        masks = batch['masks'].to(self.device, non_blocking=True)
+        valid = batch['valid'].to(self.device, non_blocking=True)
+        fraction = kept_fraction(iteration)
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.amp):
+            logits = self.rollout(frames, split_objects(masks[:, 0], valid.shape[1]), valid)
+            loss = propagation_loss(logits, masks[:, 1:], valid, fraction)
+        if not loss.isfinite():
+            raise NonFiniteLoss(', '.join(batch['name']))
+        lr = self.scheduler.get_last_lr()[0]
+        self.descend(loss)
+        intersection, union = intersection_and_union(logits.detach(), masks[:, 1:])
+        return {
+            'loss': loss.item(),
+            'p': fraction,
+            'lr': lr,
+            'intersection': intersection.tolist(),
+            'union': union.tolist(),
+            'logits': logits.detach(),
+        }
+
+    def descend(self, loss):
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        if self.clip_grad is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_grad)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.scheduler.step()
+
+    def state_dict(self):
+        return {
+            'network': self.network.state_dict(),
+            'optimizer': self.optimizer.state_dict(),
+            'scheduler': self.scheduler.state_dict(),
+            'scaler': self.scaler.state_dict(),
+        }
+
+    def load_state_dict(self, state):
+        self.network.load_state_dict(state['network'])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self.scheduler.load_state_dict(state['scheduler'])
+        if state.get('scaler'):
+            self.scaler.load_state_dict(state['scaler'])
+
+
+def split_objects(mask, num_objects):
+    """Index mask (B, H, W) of 0..K -> float32 (B, K, H, W)."""
+    ids = torch.arange(1, num_objects + 1, device=mask.device).view(1, -1, 1, 1)
+    return (mask.unsqueeze(1) == ids).float()
+
+
+def training_dtype(device):
+    """The half precision of `amp`: bfloat16 needs no gradient scaler, where there is one."""
+    if device.type == 'cuda' and not torch.cuda.is_bf16_supported():
+        return torch.float16
+    return torch.bfloat16

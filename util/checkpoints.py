@@ -1,0 +1,91 @@
+"""Training checkpoints on disk: whole or not there, and all that an exact resume needs."""
+
+from pathlib import Path
+
+import torch
+
+from util.errors import UserError
+from util.files import whole_file
+from util.run_info import versions
+
+
+class Checkpoints:
+    """saves/ID/ID_ITERATION.pth (network weights) and ID_checkpoint.pth (everything).
+
+    folder None: nothing is written.
+    """
+
+    def __init__(self, folder, name, config):
+        self.folder, self.name = folder, name
+        self.config = {key: plain(value) for key, value in config.items()}
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, model, iteration, best=None):
+        """After `iteration` iterations: the network, and the state to go on from."""
+        if self.folder is None:
+            return
+        self.save_network(model, iteration)
+        with whole_file(self.folder / f'{self.name}_checkpoint.pth') as part:
+            torch.save(self.state(model, iteration, best), part)
+
+    def save_network(self, model, label):
+        if self.folder is not None:
+            with whole_file(self.folder / f'{self.name}_{label}.pth') as part:
+                torch.save(model.network.state_dict(), part)
+
+    def save_aside(self, model, iteration, label):
+        """A checkpoint that does not replace the last good one -> its path, None for NULL."""
+        if self.folder is None:
+            return None
+        path = self.folder / f'{self.name}_{label}_{iteration}.pth'
+        with whole_file(path) as part:
+            torch.save(self.state(model, iteration, None), part)
+        return path
+
+    def state(self, model, iteration, best):
+        return {
+            'iteration': iteration,
+            'best': best,
+            **model.state_dict(),
+            'random': torch.get_rng_state(),
+            'config': self.config,
+            'versions': versions(),
+            'git_commit': git_commit(),
+        }
+
+
+def resume(path, model):
+    """Restore a model from ID_checkpoint.pth -> (iterations done, best score so far or None)."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'{path}: no such checkpoint (--load_model)')
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=True)
+        model.load_state_dict(state)
+        torch.set_rng_state(state['random'])
+        return state['iteration'], state['best']
+    except (RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+        reason = str(error).split('\n')[0][:120]
+        raise UserError(
+            f'{path}: not the checkpoint of such a training ({reason}); network files are read '
+            'with --load_network'
+        ) from error
+
+
+def plain(value):
+    """Paths as text, so that checkpoints load with weights_only."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def git_commit():
+    """The commit of this checkout, 'unknown' outside one."""
+    import git
+
+    try:
+        repository = git.Repo(Path(__file__).resolve().parent.parent)
+        return repository.head.commit.hexsha + ('-dirty' if repository.is_dirty() else '')
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError):
+        return 'unknown'
