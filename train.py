@@ -66,7 +66,7 @@ class Training:
         writes = self.is_main and args.id != 'NULL'
         folder = args.saves / args.id if writes else None
         self.checkpoints = Checkpoints(folder, args.id, vars(args))
-        self.logger = Logger(args.log / args.id if writes else None)
+        self.logger = Logger(args.log_root / args.id if writes else None)
 
     def run(self):
         from util.logger import Averages

@@ -72,7 +72,8 @@ def add_reports(group):
     add = group.add_argument
     add('--id', default='NULL', help='name of the training; NULL writes no files')
     add('--saves', type=Path, default=ROOT / 'saves', help='checkpoints go here (saves/)')
-    add('--log', type=Path, default=ROOT / 'log', help='TensorBoard files go here (log/)')
+    # not --log: torchrun would take it for an abbreviation of its own --log_dir
+    add('--log_root', type=Path, default=ROOT / 'log', help='TensorBoard files go here (log/)')
     add('--save_every', type=int, default=50_000, help='iterations between checkpoints')
     add('--validate', type=Path, help='a tree like DAVIS/2017, to be scored now and then')
     add('--validate_every', type=int, default=10_000, help='iterations between validations')
