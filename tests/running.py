@@ -6,6 +6,7 @@ Clips are folders with images/ and masks/, frames of 48 x 32.
 import contextlib
 import io
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -101,13 +102,20 @@ def refused(network, capsys, words):
     return errors.splitlines()[-1]
 
 
+def hear_ctrl_c():
+    """Jobs in the background ignore SIGINT, and hand that down."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def stop_process(words, folder, num_masks, signal_number):
     """propagate.py as a process of its own, which gets a signal once `folder` holds so many masks.
 
     -> its exit code, what it wrote to stderr.
     """
     command = [sys.executable, PROGRAM, *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
+    )
     deadline = time.monotonic() + 100
     while len(list(folder.glob('*.png'))) < num_masks:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import av
 import pytest
+import torch
 
 from tests import stand_in, trees
 from tests.conftest import write_clip
+from tests.training_trees import own_tree, write_pair
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / 'README.md').read_text()
@@ -21,6 +23,8 @@ def blocks(language):
 
 COMMANDS = [line for block in blocks('sh') for line in block.splitlines() if line.strip()]
 PROPAGATE = [line for line in COMMANDS if line.startswith('python propagate.py')]
+TRAINING = [line for line in COMMANDS if ' train.py' in line or 'check_dataset.py' in line]
+SPEED = [line for line in COMMANDS if 'benchmark.py' in line]
 BENCHMARKS = [line for line in COMMANDS if ' eval_' in line or 'score.py' in line]
 
 
@@ -46,7 +50,7 @@ def workplace(tmp_path, monkeypatch, checkpoint):
 
 
 def test_every_command_is_one_that_is_tried():
-    tried = {*PROPAGATE, *BENCHMARKS}
+    tried = {*PROPAGATE, *BENCHMARKS, *TRAINING, *SPEED}
     rest = [line.split('#')[0].strip() for line in COMMANDS if line not in tried]
     assert rest == ['make demo', 'make test'], 'CI runs these two'
 
@@ -61,6 +65,42 @@ def test_propagate_commands_run(workplace, checkpoint, command):
     assert len(list(masks.iterdir())) == 3
 
 
+def program_of(command):
+    """A line of the README -> the module that it runs, and the arguments."""
+    before, _, after = command.partition('.py ')
+    module = importlib.import_module(before.split()[-1].replace('/', '.'))
+    return module, shlex.split(after)
+
+
+def test_training_commands_run(tmp_path, monkeypatch):
+    """One iteration of each, on made-up sets; the checkpoints they name are made first."""
+    write_pair(tmp_path / 'static' / 'fss', 'x')
+    own_tree(tmp_path / 'BL30K')
+    own_tree(tmp_path / 'DAVIS' / '2017' / 'trainval')
+    project = tmp_path / 'project'
+    for name in ('s0/s0_300000', 's01/s01_500000'):
+        (project / 'saves' / name).parent.mkdir(parents=True)
+        torch.save(stand_in.weights(), project / 'saves' / f'{name}.pth')
+    monkeypatch.chdir(project)
+    small = '--crop 32 -b 1 --num_workers 0 --device cpu --saves saves --log_root log'
+    small += ' --pretrained none --save_every 1'
+    for command in TRAINING:
+        module, argv = program_of(command)
+        if module.__name__ == 'train':
+            argv += [*small.split(), '-i', '2' if '--load_model' in argv else '1']
+        module.main(argv)
+    assert {path.parent.name for path in project.glob('saves/*/*_1.pth')} == {'s0', 's01', 's012'}
+    assert (project / 'saves' / 's012' / 's012_2.pth').exists()
+
+
+def test_speed_commands_run(capsys):
+    for command in SPEED:
+        module, argv = program_of(command)
+        module.main([*argv, '--rounds', '1', '--crop', '32', '-b', '1', '--device', 'cpu'])
+    printed = capsys.readouterr().out
+    assert 'twin / ours' in printed and 'stage 2, samples/s' in printed
+
+
 def test_benchmark_commands_run(tmp_path, monkeypatch, network):
     trees.davis_2017(tmp_path / 'DAVIS' / '2017', lengths=(3, 4))
     trees.davis_2017(tmp_path / 'DAVIS' / '2017', split='testdev', lengths=(3,))
@@ -72,11 +112,8 @@ def test_benchmark_commands_run(tmp_path, monkeypatch, network):
     monkeypatch.setattr('inference_core.load_network', lambda *a, **k: network)
     checkpoint = ROOT / 'README.md'  # any file: only its hash is taken
     for command in BENCHMARKS:
-        program, *argv = shlex.split(
-            command.partition('.py')[0].split()[-1] + command.partition('.py')[2]
-        )
-        module = importlib.import_module(program.replace('/', '.'))
-        options = [] if program.endswith('score') else ['--model', str(checkpoint)]
+        module, argv = program_of(command)
+        options = [] if module.__name__ == 'scripts.score' else ['--model', str(checkpoint)]
         module.main([*argv, *options])
     assert {path.name for path in Path('output').iterdir()} == {
         'davis_2017', 'davis_2016', 'testdev', 'testdev.zip', 'youtube', 'youtube.zip',

@@ -1,5 +1,6 @@
 """Training checkpoints on disk: whole or not there, and all that an exact resume needs."""
 
+import pickle
 from pathlib import Path
 
 import torch
@@ -7,6 +8,9 @@ import torch
 from util.errors import UserError
 from util.files import whole_file
 from util.run_info import versions
+
+# what torch.load and load_state_dict raise for a file of another kind
+UNREADABLE = (RuntimeError, pickle.UnpicklingError, LookupError, TypeError, ValueError, EOFError)
 
 
 class Checkpoints:
@@ -65,7 +69,7 @@ def resume(path, model):
         model.load_state_dict(state)
         torch.set_rng_state(state['random'])
         return state['iteration'], state['best']
-    except (RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+    except UNREADABLE as error:
         reason = str(error).split('\n')[0][:120]
         raise UserError(
             f'{path}: not the checkpoint of such a training ({reason}); network files are read '

@@ -12,7 +12,7 @@ import torch
 
 from util.errors import UserError
 
-PACKAGES = ('torch', 'torchvision', 'numpy', 'opencv-python', 'pillow', 'av')
+PACKAGES = ('torchvision', 'numpy', 'opencv-python', 'pillow', 'av')
 
 
 def choose_device(name='auto'):
@@ -62,7 +62,8 @@ class Stopwatch:
 
 
 def versions():
-    return {'python': platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    packages = {name: version(name) for name in PACKAGES}
+    return {'python': platform.python_version(), 'torch': str(torch.__version__), **packages}
 
 
 def device_name(device):
