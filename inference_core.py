@@ -9,99 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from model.memory import aggregate, read
+from model.bank import MemoryBank
+from model.memory import aggregate
 from model.network import STRIDE, load_network
 from util.errors import UserError
 from util.tensor import one_hot, pad, padding, resize, unpad
 
 NO_IDS = 'object ids must lie in 1..255 (0 is the background)'
-
-
-class ObjectMemory:
-    """Keys and values of one object: the kept frames, and one slot for the previous frame.
-
-    Rows lie as `model.memory.read` wants them. The storage grows by doubling, so that nothing is
-    concatenated from frame to frame. max_frames caps the kept frames; annotated ones always stay.
-    """
-
-    def __init__(self, max_frames=None):
-        self.max_frames = max_frames
-        self.keys = self.values = None  # capacity, h*w, CK or CV
-        self.kept = {}  # slot -> annotated?, oldest first
-        self.temporary = False  # whether slot len(kept) holds the previous frame
-
-    def write(self, key, value, *, keep, annotated):
-        """Store a frame: key (CK, h, w), value (CV, h, w) -> its slot, None if not kept."""
-        slot = len(self.kept)
-        if keep and self.max_frames is not None and slot >= self.max_frames:
-            oldest = next((s for s, was_annotated in self.kept.items() if not was_annotated), None)
-            if oldest is not None:
-                slot = oldest
-            else:
-                keep = annotated
-        self.put(slot, key.flatten(1).T, value.flatten(1).T, keep=keep, annotated=annotated)
-        return slot if keep else None
-
-    def put(self, slot, key, value, *, keep, annotated):
-        """Fill a slot with key (h*w, CK) and value (h*w, CV)."""
-        self.keys = with_room(self.keys, slot, key)
-        self.values = with_room(self.values, slot, value)
-        self.keys[slot] = key
-        self.values[slot] = value
-        self.temporary = not keep
-        if keep:
-            self.kept.pop(slot, None)
-            self.kept[slot] = annotated
-
-    def read(self, query_key, **options):
-        """query_key (CK, h, w) -> (CV, h, w)."""
-        num_frames = len(self.kept) + self.temporary
-        keys, values = self.keys[:num_frames], self.values[:num_frames]
-        return read(keys.flatten(0, 1), values.flatten(0, 1), query_key, **options)
-
-
-def with_room(storage, slot, row):
-    """The storage (capacity, ...), at least doubled where `slot` would lie outside; float32."""
-    if storage is None:
-        return row.new_empty((2, *row.shape), dtype=torch.float32)
-    if slot < len(storage):
-        return storage
-    larger = storage.new_empty((max(2 * len(storage), slot + 1), *storage.shape[1:]))
-    larger[: len(storage)] = storage
-    return larger
-
-
-class MemoryBank:
-    """One ObjectMemory per object: an object that appears late has seen fewer frames."""
-
-    def __init__(self, max_frames=None):
-        self.max_frames = max_frames
-        self.objects = []
-
-    def write(self, keys, values, *, keep, annotated):
-        """keys (K, CK, h, w), values (K, CV, h, w) -> the slot per object, None if not kept."""
-        self._open(len(keys))
-        return [
-            memory.write(key, value, keep=keep, annotated=annotated)
-            for memory, key, value in zip(self.objects, keys, values, strict=True)
-        ]
-
-    def read(self, query_key, **options):
-        """query_key (CK, h, w) -> (K, CV, h, w)."""
-        return torch.stack([memory.read(query_key, **options) for memory in self.objects])
-
-    def restore(self, record):
-        """Put a KeptFrame back into the slots where it lay (none: it was the previous frame)."""
-        self._open(len(record.slots))
-        frame = zip(self.objects, record.slots, record.keys, record.values, strict=True)
-        for memory, slot, key, value in frame:
-            key, value, keep = key.flatten(1).T, value.flatten(1).T, slot is not None
-            slot = slot if keep else len(memory.kept)
-            memory.put(slot, key, value, keep=keep, annotated=record.annotated)
-
-    def _open(self, num_objects):
-        new = num_objects - len(self.objects)
-        self.objects += [ObjectMemory(self.max_frames) for _ in range(new)]
 
 
 class PreviousFrame(NamedTuple):
@@ -147,6 +61,8 @@ class InferenceCore:
         self.network = network
         self.mem_every = positive('mem_every', mem_every)
         top_k = positive('top_k', top_k, or_none=True)
+        if kernel_sigma is not None and not kernel_sigma > 0:
+            raise UserError(f'kernel_sigma must be greater than 0, not {kernel_sigma}')
         self.read_options = {'top_k': top_k, 'kernel_sigma': kernel_sigma}
         self.bank = MemoryBank(positive('max_mem_frames', max_mem_frames, or_none=True))
         self.amp = amp

@@ -42,9 +42,7 @@ class PropagationModel:
         self.rollout = network
         if distributed:
             devices = [self.device] if self.device.type == 'cuda' else None
-            self.rollout = DistributedDataParallel(
-                network, device_ids=devices, broadcast_buffers=train_bn
-            )
+            self.rollout = DistributedDataParallel(network, device_ids=devices)
         self.optimizer = torch.optim.Adam(network.parameters(), lr=lr, weight_decay=weight_decay)
         self.scheduler = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, list(steps), gamma)
         self.dtype = training_dtype(self.device)

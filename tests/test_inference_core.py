@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference_core import InferenceCore, ObjectMemory
+from inference_core import InferenceCore
+from model.bank import ObjectMemory
 from tests import plain_twin, stand_in
 from util.errors import UserError
 from util.tensor import padding, unpad
@@ -202,6 +203,7 @@ def test_a_cap_that_is_never_reached_changes_nothing(network):
         ({'top_k': -3}, 'top_k must be'),
         ({'max_mem_frames': 0}, 'max_mem_frames must be'),
         ({'mem_every': 2.5}, 'not 2.5'),
+        ({'kernel_sigma': 0}, 'kernel_sigma must be greater than 0'),
     ],
 )
 def test_impossible_options_are_refused(network, options, words):
