@@ -17,8 +17,9 @@ def main(argv=None):
     parser.add_argument('--davis', type=Path, default=Path('../DAVIS/2017'), help='(%(default)s)')
     parser.add_argument('--split', choices=('val', 'testdev'), default='val')
     parser.add_argument('--zip', action='store_true', help='write OUTPUT.zip for the server')
-    add_evaluation_options(parser, Path('output/davis_2017'))
+    add_evaluation_options(parser, Path('output/davis_2017_SPLIT'))
     args = parser.parse_args(argv)
+    args.output = Path(str(args.output).replace('SPLIT', args.split))
 
     from dataset.benchmarks import davis_2017
     from inference_core import core_factory
@@ -26,7 +27,8 @@ def main(argv=None):
 
     sequences = davis_2017(args.davis, args.split)
     new_core_on = core_factory(args.model, **core_options(args))
-    evaluate(args, sequences, new_core_on, zip_root='' if args.zip else None)
+    benchmark = f'DAVIS 2017 {args.split}, {args.davis.resolve()}'
+    evaluate(args, benchmark, sequences, new_core_on, zip_root='' if args.zip else None)
 
 
 if __name__ == '__main__':

@@ -21,7 +21,9 @@ def main(argv=None):
     from inference_core import core_factory
     from util.evaluation import evaluate
 
-    evaluate(args, davis_2016(args.davis), core_factory(args.model, **core_options(args)))
+    benchmark = f'DAVIS 2016, {args.davis.resolve()}'
+    new_core_on = core_factory(args.model, **core_options(args))
+    evaluate(args, benchmark, davis_2016(args.davis), new_core_on)
 
 
 if __name__ == '__main__':

@@ -16,8 +16,9 @@ def main(argv=None):
     parser.add_argument('--yv', type=Path, default=Path('../YouTube'), help='(%(default)s)')
     parser.add_argument('--split', default='valid', help='valid or test (%(default)s)')
     parser.add_argument('--zip', action='store_true', help='write OUTPUT.zip for the server')
-    add_evaluation_options(parser, Path('output/youtube'))
+    add_evaluation_options(parser, Path('output/youtube_SPLIT'))
     args = parser.parse_args(argv)
+    args.output = Path(str(args.output).replace('SPLIT', args.split))
 
     from dataset.benchmarks import youtube_vos
     from inference_core import core_factory
@@ -25,7 +26,9 @@ def main(argv=None):
 
     sequences = youtube_vos(args.yv, args.split)
     new_core_on = core_factory(args.model, **core_options(args))
-    evaluate(args, sequences, new_core_on, zip_root='Annotations' if args.zip else None)
+    benchmark = f'YouTube-VOS {args.split}, {args.yv.resolve()}'
+    zip_root = 'Annotations' if args.zip else None
+    evaluate(args, benchmark, sequences, new_core_on, zip_root=zip_root)
 
 
 if __name__ == '__main__':

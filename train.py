@@ -6,7 +6,9 @@ torchrun --nproc_per_node=2 train.py --stage 2 --load_network saves/s0/s0_300000
 
 import itertools
 import os
+import signal
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -45,7 +47,7 @@ class Training:
         from model.model import PropagationModel
         from util import distributed
         from util.checkpoints import Checkpoints, resume
-        from util.logger import Logger
+        from util.logger import Averages, Logger
 
         self.args, self.iteration, self.best = args, 0, None
         self.is_main, self.processes = distributed.is_main(), distributed.world_size()
@@ -61,35 +63,56 @@ class Training:
             distributed=self.processes > 1,
         )
         if args.load_model:
-            self.iteration, self.best = resume(args.load_model, self.model)
+            self.iteration, self.best = resume(args.load_model, self.model, vars(args))
         self.dataset = open_dataset(args)
+        self.validation = validation_set(args) if args.validate else []
         writes = self.is_main and args.id != 'NULL'
         folder = args.saves / args.id if writes else None
+        if writes and not args.load_model and (folder / f'{args.id}_checkpoint.pth').exists():
+            raise UserError(
+                f'{folder}: holds a training of this --id; go on with it (--load_model) or choose '
+                'another --id'
+            )
         self.checkpoints = Checkpoints(folder, args.id, vars(args))
+        self.averages = Averages()
         self.logger = Logger(args.log_root / args.id if writes else None)
 
     def run(self):
-        from util.logger import Averages
+        """Train; Ctrl-C and SIGTERM end it after the iteration at hand, with a checkpoint."""
         from util.progress import progress_bar
 
-        last = self.args.iterations
-        batches = iter(self.open_batches())
-        averages = Averages()
         if self.is_main:
             self.announce()
-        with progress_bar(last, 'iterations', label=48, hidden=not self.is_main) as progress:
-            while self.iteration < last:
+        batches = self.open_batches()
+        stop = stop_signal()
+        with progress_bar(
+            self.args.iterations, 'iterations', label=64, hidden=not self.is_main
+        ) as progress:
+            while self.iteration < self.args.iterations:
                 begin = time.perf_counter()
-                batch = next(batches)
+                batch = self.or_save(next, batches)
                 waited = time.perf_counter() - begin
                 results = self.step(batch)
-                averages.add(results, time=time.perf_counter() - begin, data_time=waited)
-                self.report(batch, results, averages, progress)
-                if self.is_due(self.args.validate_every) and self.args.validate:
-                    self.validate()
-                if self.is_due(self.args.save_every):
-                    self.checkpoints.save(self.model, self.iteration, self.best)
+                seconds = {'time': time.perf_counter() - begin, 'data_time': waited}
+                self.report(batch, results, seconds, progress)
+                if self.validation and self.is_due(self.args.validate_every):
+                    self.or_save(self.validate)
+                if self.is_due(self.args.save_every) or stop.is_set():
+                    self.save()
+                if stop.is_set():
+                    raise KeyboardInterrupt
         self.logger.close()
+
+    def or_save(self, function, *args):
+        """Call it; if a file cannot be read, keep what was learnt so far."""
+        try:
+            return function(*args)
+        except UserError:
+            self.save()
+            raise
+
+    def save(self):
+        self.checkpoints.save(self.model, self.iteration, self.best)
 
     def step(self, batch):
         from model.model import NonFiniteLoss
@@ -108,14 +131,15 @@ class Training:
     def is_due(self, every):
         return self.iteration % every == 0 or self.iteration == self.args.iterations
 
-    def report(self, batch, results, averages, progress):
+    def report(self, batch, results, seconds, progress):
         from util.logger import training_grid
 
         if not self.is_main:
             return
-        progress.update(self.iteration, label=f'loss {results["loss"]:.4f} lr {results["lr"]:.1e}')
+        self.averages.add(results, **seconds)
+        progress.update(self.iteration, label=self.averages.line(results['lr']))
         if self.is_due(1 if self.args.debug else SCALARS_EVERY):
-            means = averages.take()
+            means = self.averages.take()
             waiting = means.pop('data_time') / means['time']
             means |= {'p': results['p'], 'lr': results['lr'], 'waiting_for_data': waiting}
             self.logger.scalars(means, self.iteration)
@@ -131,6 +155,8 @@ class Training:
         )
         for count in self.dataset.counts:
             print(count)
+        if args.id == 'NULL':
+            print('--id NULL: nothing is saved')
         if self.iteration:
             print(f'going on after iteration {self.iteration} of {args.load_model}')
 
@@ -156,7 +182,7 @@ class Training:
 
     def validate(self):
         """J&F on --validate; the best network so far is kept as ID_best.pth."""
-        score = validate(self.model.network, self.args)
+        score = validate(self.model.network, self.validation, self.args.amp)
         self.model.set_batch_norm(self.args.train_bn)
         if not self.is_main:
             return
@@ -191,9 +217,15 @@ def open_dataset(args):
     return build_stage(args.stage, **{name: getattr(args, name) for name in names})
 
 
-def validate(network, args):
-    """Mean J&F over the objects of a tree like DAVIS/2017, as InferenceCore segments it."""
+def validation_set(args):
+    """The sequences of --validate; what the tree lacks is told before the training."""
     from dataset.benchmarks import davis_2017
+
+    return [s._replace(short_side=args.validate_size) for s in davis_2017(args.validate)]
+
+
+def validate(network, sequences, amp):
+    """Mean J&F over the objects of all sequences, as InferenceCore segments them."""
     from inference_core import InferenceCore
     from util import distributed
     from util.evaluation import num_frames, segment
@@ -201,14 +233,27 @@ def validate(network, args):
     from util.scores import mean_score, score_video
 
     network.eval()
-    sequences = [s._replace(short_side=args.validate_size) for s in davis_2017(args.validate)]
     scores = []
     with tempfile.TemporaryDirectory() as folder:
         for sequence in distributed.share(sequences, cost=num_frames):
-            core = InferenceCore(network, amp=args.amp)
+            core = InferenceCore(network, amp=amp)
             segment(sequence, core, Stopwatch(network.device), Path(folder))
             scores += score_video(sequence.truth, Path(folder) / sequence.name).values()
     return mean_score(itertools.chain(*distributed.gather(scores)))
+
+
+def stop_signal():
+    """An Event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts at once."""
+    event = threading.Event()
+
+    def stop(number, _):
+        event.set()
+        signal.signal(number, signal.default_int_handler)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+    return event
 
 
 if __name__ == '__main__':

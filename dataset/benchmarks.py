@@ -99,7 +99,7 @@ def youtube_vos(root, split='valid'):
     """
     root = existing(Path(root), 'a YouTube-VOS tree; give its place with --yv')
     images = root / 'all_frames' / f'{split}_all_frames' / 'JPEGImages'
-    existing(images, f'all frames of {split}; see "Data" in the README')
+    existing(images, f'all frames of {split}')
     annotations = existing(root / split / 'Annotations', f'the masks of {split}')
     names = sorted(path.name for path in annotations.iterdir() if path.is_dir())
     if not names:

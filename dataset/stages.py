@@ -187,11 +187,12 @@ def davis_names(folder):
 
 def video_sets(stage, sources, options):
     """-> list of (dataset, repeats), a SetCount per source."""
-    sets, counts = [], []
+    sets, counts, absent = [], [], []
     for source in sources:
         if not source.folder.is_dir():
             if source.given:
                 raise UserError(f'{source.folder}: no such folder ({source.name}, {source.option})')
+            absent.append(source)
             counts.append(SetCount(source.name, source.folder, 'videos'))
             continue
         names = source.list_names(source.folder) if source.list_names else None
@@ -209,4 +210,9 @@ def video_sets(stage, sources, options):
     if not sets:
         tried = ', '.join(f'{source.folder} ({source.option})' for source in sources)
         raise UserError(f'nothing to train stage {stage} on: there is no {tried}, no --vos_root')
+    if absent and not any(source.given for source in sources):
+        raise UserError(
+            f'{absent[0].folder}: no such folder ({absent[0].name}); give {absent[0].option}, or '
+            'name the sets that you have, to train on these alone'
+        )
     return sets, counts

@@ -68,10 +68,9 @@ class PropagationModel:
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.amp):
             logits = self.rollout(frames, split_objects(masks[:, 0], valid.shape[1]), valid)
             loss = propagation_loss(logits, masks[:, 1:], valid, fraction)
-        if not loss.isfinite():
-            raise NonFiniteLoss(', '.join(batch['name']))
         lr = self.scheduler.get_last_lr()[0]
-        self.descend(loss)
+        if not self.descend(loss):
+            raise NonFiniteLoss(', '.join(batch['name']))
         intersection, union = intersection_and_union(logits.detach(), masks[:, 1:])
         return {
             'loss': loss.item(),
@@ -83,14 +82,22 @@ class PropagationModel:
         }
 
     def descend(self, loss):
+        """One step down the gradient -> False, and no step, if loss or gradient is not finite.
+
+        Gradients are averaged over the processes, so that all of them come to the same verdict.
+        The gradient scaler skips a step of infinite gradients itself; that is no fault.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
-        if self.clip_grad is not None:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_grad)
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_grad or torch.inf)
+        fine = loss.isfinite() if self.scaler.is_enabled() else loss.isfinite() & norm.isfinite()
+        if not fine:
+            return False
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.scheduler.step()
+        return True
 
     def state_dict(self):
         return {
@@ -116,6 +123,6 @@ def split_objects(mask, num_objects):
 
 def training_dtype(device):
     """The half precision of `amp`: bfloat16 needs no gradient scaler, where there is one."""
-    if device.type == 'cuda' and not torch.cuda.is_bf16_supported():
+    if device.type == 'cuda' and not torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.float16
     return torch.bfloat16

@@ -4,7 +4,6 @@ Legend: B batch, K objects, T frames, H W image (multiples of 16), h w = H/16 W/
 CV = 512.
 """
 
-import pickle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from torch import nn
 
 from model.memory import affinity, aggregate_logits, readout
 from model.modules import Decoder, KeyValue, MaskRGBEncoder, RGBEncoder
-from util.errors import UserError
+from util.errors import UNREADABLE, UserError
 
 STRIDE = 16  # of keys and values
 IMAGE_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
@@ -142,7 +141,7 @@ def read_weights(path):
         raise UserError(f'{path}: no such checkpoint; give its place with --model')
     try:
         weights = torch.load(path, map_location='cpu', weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         reason = str(error).strip().split('\n')[0][:120] or type(error).__name__
         raise UserError(f'{path}: not a readable checkpoint ({reason})') from error
     if isinstance(weights, dict) and isinstance(weights.get('network'), dict):

@@ -38,13 +38,15 @@ def main(argv=None):
 
 def choose_videos(args):
     """The videos to score; both trees must have them all."""
+    from dataset.benchmarks import read_list
+
     for folder in (args.truth, args.predictions):
         if not folder.is_dir():
             raise UserError(f'{folder}: no such folder')
     here, there = (set(video_folders(f)) for f in (args.truth, args.predictions))
     chosen = set(args.videos or ())
     if args.list:
-        chosen |= set(args.list.read_text().split())
+        chosen |= set(read_list(args.list))
     for folder, videos in ((args.truth, here), (args.predictions, there)):
         missing = sorted((chosen or here | there) - videos)
         if missing:
@@ -52,6 +54,8 @@ def choose_videos(args):
                 f'{folder}: lacks {missing[0]} ({len(missing)} videos in all); name those to '
                 'score with --videos or --list'
             )
+    if not chosen and not here:
+        raise UserError(f'{args.truth}: holds no folder of masks per video')
     return sorted(chosen or here)
 
 

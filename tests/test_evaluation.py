@@ -183,10 +183,52 @@ def test_resume_skips_whole_videos_and_says_how_many(run, tmp_path, capsys):
 def test_results_of_other_settings_are_not_mixed(run, tmp_path, capsys):
     tree = trees.davis_2017(tmp_path / '2017', lengths=(3, 3))
     output = run(eval_davis, '--davis', tree)
-    error = failure(run, capsys, eval_davis, '--davis', tree, '--resume', '--top_k', '20')
-    assert 'top_k was 50, now 20' in error and '--output' in error
-    run(eval_davis, '--davis', tree, '--videos', 'b', '--top_k', '20')
-    assert not (output / 'a').exists(), 'a run from the start leaves nothing of the old one'
+    before = files_of(output)
+    for options in (['--resume'], ['--videos', 'b']):
+        error = failure(run, capsys, eval_davis, '--davis', tree, *options, '--top_k', '20')
+        assert 'top_k was 50, now 20' in error and '--output' in error
+    trees.davis_2016(tmp_path, own=True)
+    error = failure(run, capsys, eval_davis_2016, '--davis', tmp_path / '2016', '--resume')
+    assert 'benchmark was DAVIS 2017' in error
+    assert files_of(output) == before
+    run(eval_davis, '--davis', tree, '--top_k', '20')
+    report = json.loads((output / 'run.json').read_text())
+    assert report['settings']['top_k'] == 20 and report['frames_computed'] == 6
+
+
+def test_a_subset_replaces_its_own_videos_only(run, tmp_path):
+    tree = trees.davis_2017(tmp_path / '2017', lengths=(3, 3))
+    output = run(eval_davis, '--davis', tree)
+    kept = (output / 'a' / '00001.png').stat().st_mtime_ns
+    run(eval_davis, '--davis', tree, '--videos', 'b')
+    assert (output / 'a' / '00001.png').stat().st_mtime_ns == kept
+
+
+def test_a_run_json_of_another_program_is_not_touched(run, tmp_path, capsys):
+    tree = trees.davis_2017(tmp_path / '2017', lengths=(3,))
+    (tmp_path / 'out').mkdir()
+    for content in ('{"frames": 3}', 'cut o'):
+        (tmp_path / 'out' / 'run.json').write_text(content)
+        error = failure(run, capsys, eval_davis, '--davis', tree)
+        assert 'not made by this program' in error
+        assert (tmp_path / 'out' / 'run.json').read_text() == content
+
+
+def test_an_unreadable_truth_costs_the_scores_of_its_video_only(run, tmp_path, capsys):
+    tree = trees.davis_2017(tmp_path / '2017', lengths=(3, 4))
+    mask = tree / 'trainval' / 'Annotations' / '480p' / 'b' / '00002.png'
+    mask.write_bytes(mask.read_bytes()[:60])
+    error = failure(run, capsys, eval_davis, '--davis', tree)
+    assert '1 of 2 videos failed' in error and 'b/00002.png' in error
+    rows = json.loads((tmp_path / 'out' / 'scores.json').read_text())['rows']
+    assert {row['video'] for row in rows} == {'a'}
+
+
+def test_an_archive_of_some_videos_is_no_submission(run, tmp_path, capsys):
+    tree = trees.davis_2017(tmp_path / '2017', split='testdev', lengths=(3, 3))
+    options = ['--davis', tree, '--split', 'testdev', '--zip', '--videos', 'a']
+    assert '--zip with --videos' in failure(run, capsys, eval_davis, *options)
+    assert not (tmp_path / 'out.zip').exists()
 
 
 def test_folders_of_others_are_not_touched(run, tmp_path, capsys):

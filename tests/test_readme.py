@@ -77,6 +77,7 @@ def test_training_commands_run(tmp_path, monkeypatch):
     write_pair(tmp_path / 'static' / 'fss', 'x')
     own_tree(tmp_path / 'BL30K')
     own_tree(tmp_path / 'DAVIS' / '2017' / 'trainval')
+    own_tree(tmp_path / 'YouTube' / 'train_480p')
     project = tmp_path / 'project'
     for name in ('s0/s0_300000', 's01/s01_500000'):
         (project / 'saves' / name).parent.mkdir(parents=True)

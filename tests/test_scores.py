@@ -145,6 +145,20 @@ def test_no_silently_wrong_number(trees, capsys, spoil, words):
     assert not (trees[1] / 'scores.csv').exists()
 
 
+def test_folders_without_videos_are_told(tmp_path, capsys):
+    for name in ('truth', 'predictions'):
+        write(tmp_path / name, boxes())
+    with pytest.raises(SystemExit):
+        score.main([str(tmp_path / 'truth'), str(tmp_path / 'predictions')])
+    assert 'holds no folder of masks per video' in capsys.readouterr().err
+
+
+def test_foreground_is_any_id_where_a_benchmark_says_so(tmp_path):
+    truth = write(tmp_path / 'truth', boxes())
+    folder = write(tmp_path / 'predicted', (boxes() > 0) * np.uint8(255), palette=None)
+    assert score_video(truth_of(truth), folder, binary=True) == {1: (100, 100)}
+
+
 def test_the_truth_itself_is_no_prediction(trees, capsys):
     with pytest.raises(SystemExit):
         score.main([str(trees[0]), str(trees[0] / '..' / 'truth')])

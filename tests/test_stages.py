@@ -139,3 +139,13 @@ def test_a_set_with_nothing_in_it_is_refused(tmp_path):
     (tmp_path / 'short' / 'Annotations').rename(tmp_path / 'short' / 'Masks')
     with pytest.raises(UserError, match='Annotations: no such folder'):
         build_stage(2, vos_root=[short])
+
+
+def test_a_default_set_that_is_absent_stops_unless_others_are_named(tmp_path, monkeypatch):
+    """Nobody trains on a third of the data without knowing it."""
+    (tmp_path / 'here').mkdir()
+    monkeypatch.chdir(tmp_path / 'here')
+    own_tree(tmp_path / 'DAVIS' / '2017' / 'trainval')
+    with pytest.raises(UserError, match=r'train_480p: no such folder \(YouTube-VOS\)'):
+        build_stage(2)
+    assert len(build_stage(2, davis_root='../DAVIS')) == 15

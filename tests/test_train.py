@@ -216,6 +216,8 @@ def test_an_unreadable_frame_is_named(data, tmp_path, capsys):
     'more, words',
     [
         (['--iterations', '0'], '--iterations 0: must be at least 1'),
+        (['--crop', '100'], '--crop 100: must be a multiple of 16'),
+        (['--validate', 'nowhere'], 'nowhere/trainval: no such folder'),
         (['--lr', '-1'], '--lr -1.0: must be greater than 0'),
         (['--id', '../x'], '--id ../x: must be'),
         (['--davis_root', 'nowhere'], 'nowhere/2017/trainval: no such folder'),
@@ -228,6 +230,36 @@ def test_an_unreadable_frame_is_named(data, tmp_path, capsys):
 def test_mistakes_are_told_in_a_line(data, capsys, monkeypatch, more, words):
     monkeypatch.setattr('model.network.PropagationNetwork', PropagationNetwork)
     assert words in refused(capsys, options(data, 2, *more))
+
+
+def test_a_stopped_training_leaves_a_checkpoint(data, tmp_path):
+    places = ['--saves', tmp_path / 'saves', '--log_root', tmp_path / 'log', '--id', 'x']
+    argv = [sys.executable, ROOT / 'train.py', *options(data, 2, *places, '-i', 500, '--debug')]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith('iteration 2:'):
+            break
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate()
+    assert process.returncode == 130 and errors.endswith('error: interrupted\n')
+    state = weights_of(tmp_path / 'saves' / 'x' / 'x_checkpoint.pth')
+    assert 2 <= state['iteration'] < 500
+
+
+def test_a_training_is_not_overwritten_nor_mixed_with_another(data, tmp_path, capsys):
+    saves = run(data, tmp_path, '-i', 1)
+    places = ['--saves', tmp_path / 'saves', '--log_root', tmp_path / 'log', '--id', 'x']
+    assert 'holds a training of this --id' in refused(capsys, options(data, 2, *places, '-i', 2))
+    resume = ['--load_model', saves / 'x_checkpoint.pth']
+    assert 'has done its 1 iterations' in refused(
+        capsys, options(data, 2, *places, *resume, '-i', 1)
+    )
+    assert 'of stage 2; start stage 1 from its network' in refused(
+        capsys, options(data, 1, *places, *resume, '-i', 2)
+    )
+    run(data, tmp_path, *resume, '-i', 2, '--lr', 1)
+    printed = capsys.readouterr().out
+    assert 'not the same training: --lr was 1e-05, now 1.0' in printed
 
 
 def test_a_network_file_is_no_checkpoint_to_resume(data, checkpoint, capsys):

@@ -117,6 +117,15 @@ def test_a_loss_that_is_not_finite_names_the_samples_and_changes_nothing(trainee
     assert all(torch.equal(a, before[name]) for name, a in trainee.state_dict().items())
 
 
+def test_a_gradient_that_is_not_finite_changes_nothing_either(trainee):
+    model = PropagationModel(trainee)
+    before = trainee.decoder.pred.bias.clone()
+    trainee.decoder.pred.bias.register_hook(lambda gradient: gradient * torch.nan)
+    with pytest.raises(NonFiniteLoss):
+        model.step(make_batch(1), 0)
+    assert torch.equal(trainee.decoder.pred.bias, before)
+
+
 def test_thirty_steps_on_one_sample_overfit():
     torch.manual_seed(0)
     network = PropagationNetwork()

@@ -1,16 +1,12 @@
 """Training checkpoints on disk: whole or not there, and all that an exact resume needs."""
 
-import pickle
 from pathlib import Path
 
 import torch
 
-from util.errors import UserError
+from util.errors import UNREADABLE, UserError
 from util.files import whole_file
 from util.run_info import versions
-
-# what torch.load and load_state_dict raise for a file of another kind
-UNREADABLE = (RuntimeError, pickle.UnpicklingError, LookupError, TypeError, ValueError, EOFError)
 
 
 class Checkpoints:
@@ -22,6 +18,7 @@ class Checkpoints:
     def __init__(self, folder, name, config):
         self.folder, self.name = folder, name
         self.config = {key: plain(value) for key, value in config.items()}
+        self.commit = git_commit()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -55,26 +52,48 @@ class Checkpoints:
             'random': torch.get_rng_state(),
             'config': self.config,
             'versions': versions(),
-            'git_commit': git_commit(),
+            'git_commit': self.commit,
         }
 
 
-def resume(path, model):
-    """Restore a model from ID_checkpoint.pth -> (iterations done, best score so far or None)."""
+# what a resumed training must share with its first part in order to go on exactly
+BINDING = ('batch_size', 'crop', 'short_side', 'seed', 'amp', 'train_bn', 'clip_grad')
+BINDING += ('lr', 'steps', 'gamma', 'weight_decay')
+
+
+def resume(path, model, config):
+    """Restore a model from ID_checkpoint.pth -> (iterations done, best score so far or None).
+
+    config: that of this run. Another stage is refused, as is a training that is done; other
+    differences that matter are printed. The learning rate is the checkpoint's.
+    """
     path = Path(path)
     if not path.is_file():
         raise UserError(f'{path}: no such checkpoint (--load_model)')
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
+        before, iteration = state['config'], state['iteration']
+        if before['stage'] != config['stage']:
+            raise UserError(
+                f'{path}: of stage {before["stage"]}; start stage {config["stage"]} from its '
+                'network, with --load_network'
+            )
         model.load_state_dict(state)
         torch.set_rng_state(state['random'])
-        return state['iteration'], state['best']
+    except UserError:
+        raise
     except UNREADABLE as error:
         reason = str(error).split('\n')[0][:120]
         raise UserError(
             f'{path}: not the checkpoint of such a training ({reason}); network files are read '
             'with --load_network'
         ) from error
+    if iteration >= config['iterations']:
+        raise UserError(f'{path}: has done its {iteration} iterations; give more with --iterations')
+    for name in BINDING:
+        if before[name] != plain(config[name]):
+            print(f'not the same training: --{name} was {before[name]}, now {config[name]}')
+    return iteration, state['best']
 
 
 def plain(value):
@@ -86,10 +105,12 @@ def plain(value):
 
 def git_commit():
     """The commit of this checkout, 'unknown' outside one."""
-    import git
-
+    try:
+        import git  # raises ImportError where there is no git program
+    except ImportError:
+        return 'unknown'
     try:
         repository = git.Repo(Path(__file__).resolve().parent.parent)
         return repository.head.commit.hexsha + ('-dirty' if repository.is_dirty() else '')
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError):
+    except (git.GitError, OSError, ValueError):
         return 'unknown'

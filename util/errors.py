@@ -1,7 +1,11 @@
 """A user's mistake: one line, exit code 2, no traceback. Bugs keep their traceback."""
 
 import functools
+import pickle
 import sys
+
+# what torch.load and load_state_dict raise for a file of another kind
+UNREADABLE = (RuntimeError, pickle.UnpicklingError, LookupError, TypeError, ValueError, EOFError)
 
 
 class UserError(ValueError):

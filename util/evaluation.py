@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from util import distributed
 from util.ahead import WriteBehind
@@ -37,22 +38,27 @@ class Outcome(NamedTuple):
     error: str | None
 
 
-def evaluate(args, sequences, new_core_on, *, zip_root=None):
+def evaluate(args, benchmark, sequences, new_core_on, *, zip_root=None):
     """Segment and score a benchmark as the options in `args` say.
 
-    sequences: see dataset.benchmarks. new_core_on(device) -> a function that makes an
-    InferenceCore. zip_root: where a submission's archive holds the videos, if one is wanted.
+    benchmark: its name and split; sequences: see dataset.benchmarks. new_core_on(device) -> a
+    function that makes an InferenceCore. zip_root: where a submission's archive holds the videos,
+    if one is wanted.
     Raises UserError at the end if a video failed; the others are finished then.
     """
     check_least(args, num_workers=1)
+    if args.videos and zip_root is not None:
+        raise UserError('--zip with --videos: a submission needs all videos; leave one out')
     sequences = choose(sequences, args.videos)
     device = distributed.own_device(choose_device(args.device))
     new_core = new_core_on(device)
     settings = {
+        'benchmark': benchmark,
         **core_options(args),
         'model': str(args.model),
         'model sha256': sha256(args.model),
         'device': device.type,
+        'torch': str(torch.__version__),
     }
     begin = time.perf_counter()
     with distributed.process_group():
@@ -60,19 +66,21 @@ def evaluate(args, sequences, new_core_on, *, zip_root=None):
         mine = distributed.share(todo, cost=num_frames)
         outcomes = segment_all(mine, new_core, device, args)
         outcomes = list(itertools.chain(*distributed.gather(outcomes)))
-        broken = {outcome.name for outcome in outcomes if outcome.error}
-        scores = score_all([s for s in sequences if s.truth and s.name not in broken], args.output)
+        broken = {outcome.name: outcome.error for outcome in outcomes if outcome.error}
+        to_score = [s for s in sequences if s.truth and s.name not in broken]
+        scores, not_scored = score_all(to_score, args.output)
+        broken |= not_scored
         memory = distributed.gather(peak_memory(device))
     if distributed.is_main():
         report = report_times(outcomes, time.perf_counter() - begin)
-        names = sorted({*recorded_videos(args.output), *(s.name for s in sequences)})
-        report = {'complete': not broken, 'videos': names, **report}
+        names = recorded(args.output)['videos']
+        report = {'complete': not broken, 'errors': broken, 'videos': names, **report}
         report |= {'device': device_name(device), 'peak_memory_mib': memory}
         report |= {'versions': versions(), 'settings': settings}
         finish(args.output, report, scores)
         if zip_root is not None and not broken:
             write_zip(args.output, sequences, zip_root)
-        tell_errors(outcomes, len(sequences))
+        tell_errors(broken, len(sequences))
 
 
 def choose(sequences, names):
@@ -88,26 +96,35 @@ def start(args, sequences, settings):
     output = writable_folder(args.output)
     names = [sequence.name for sequence in sequences]
     present = [name for name in names if (output / name).exists()]
-    record = output / 'run.json'
-    before = json.loads(record.read_text()) if record.is_file() else None
-    if before is None and present:
-        raise UserError(f'{output / present[0]}: not made by this program; choose another --output')
-    if before and args.resume:
-        changed = difference(before['settings'], settings)
-        if changed:
-            raise UserError(f'{output}: cannot resume, {changed}; choose another --output')
+    before = recorded(output)
+    if before is None and (present or (output / 'run.json').exists()):
+        name = present[0] if present else 'run.json'
+        raise UserError(f'{output / name}: not made by this program; choose another --output')
+    others = set(before['videos']) - set(names) if before else set()
+    changed = before and difference(before['settings'], settings)
+    if changed and (args.resume or others):
+        raise UserError(f'{output}: holds results of another run, {changed}; use another --output')
+    if args.resume:
         print(f'{len(present)} of {len(names)} videos are whole already')
-    elif before:
-        for name in before['videos']:
-            shutil.rmtree(output / name, ignore_errors=True)
+    else:
+        for name in present:
+            shutil.rmtree(output / name)
         present = []
     for name in (*RESULTS, *(f'.{name}.part' for name in names)):
         path = output / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    known = before['videos'] if before and args.resume else []
-    videos = sorted({*known, *names})
-    save_json(record, {'complete': False, 'videos': videos, 'settings': settings})
+    record = {'complete': False, 'videos': sorted({*others, *names}), 'settings': settings}
+    save_json(output / 'run.json', record)
     return [sequence for sequence in sequences if sequence.name not in present]
+
+
+def recorded(output):
+    """What run.json says of an earlier evaluation; None if it is none of this program."""
+    try:
+        report = json.loads((output / 'run.json').read_text())
+        return report if {'videos', 'settings'} <= report.keys() else None
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def segment_all(sequences, new_core, device, args):
@@ -153,11 +170,18 @@ def save_foreground(path, mask):
 
 
 def score_all(sequences, output):
-    """-> dict video -> dict id -> Score; the work is shared by all processes."""
-    mine = distributed.share(sequences, cost=num_frames)
-    scores = {s.name: score_video(s.truth, output / s.name) for s in mine}
-    gathered = {name: score for part in distributed.gather(scores) for name, score in part.items()}
-    return dict(sorted(gathered.items()))
+    """-> dict video -> dict id -> Score, dict video -> why it has none; all processes share it."""
+    scores, errors = {}, {}
+    for s in distributed.share(sequences, cost=num_frames):
+        try:
+            scores[s.name] = score_video(s.truth, output / s.name, binary=s.binary)
+        except UserError as error:
+            errors[s.name] = str(error)
+    parts = distributed.gather((scores, errors))
+    scores, errors = (
+        {name: value for part in parts for name, value in part[number].items()} for number in (0, 1)
+    )
+    return dict(sorted(scores.items())), errors
 
 
 def num_frames(sequence):
@@ -194,10 +218,6 @@ def finish(output, report, scores):
     print(f'masks: {output}')
 
 
-def recorded_videos(output):
-    return json.loads((output / 'run.json').read_text())['videos']
-
-
 def write_zip(output, sequences, root):
     """OUTPUT.zip for an evaluation server: the required frames, each checked to be there."""
     path = output.with_name(f'{output.name}.zip')
@@ -211,10 +231,9 @@ def write_zip(output, sequences, root):
     print(f'submission: {path}')
 
 
-def tell_errors(outcomes, num_videos):
-    errors = [f'{outcome.name}: {outcome.error}' for outcome in outcomes if outcome.error]
+def tell_errors(errors, num_videos):
     if errors:
-        listed = '; '.join(errors)
+        listed = '; '.join(f'{name}: {error}' for name, error in errors.items())
         raise UserError(
             f'{len(errors)} of {num_videos} videos failed, the others are done: {listed}'
         )

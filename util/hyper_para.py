@@ -90,6 +90,10 @@ def parse(description, argv=None):
         args, batch_size=1, iterations=1, crop=32, short_side=32, num_workers=0, save_every=1,
         validate_every=1, validate_size=16,
     )  # fmt: skip
+    if args.crop % 16:
+        raise UserError(f'--crop {args.crop}: must be a multiple of 16, the stride of the network')
+    if args.weight_decay < 0:
+        raise UserError(f'--weight_decay {args.weight_decay}: must be at least 0')
     for name in ('lr', 'gamma', 'clip_grad'):
         value = getattr(args, name)
         if value is not None and not value > 0:

@@ -26,6 +26,13 @@ class Averages:
         self.union = self.union + np.array(results['union'])
         self.count += 1
 
+    def line(self, lr):
+        """The means so far, for the progress bar."""
+        loss, seconds = self.sums['loss'] / self.count, self.sums['time'] / self.count
+        iou = ' '.join(f'{x:.2f}' for x in self.intersection / np.maximum(self.union, 1))
+        waiting = self.sums['data_time'] / self.sums['time']
+        return f'loss {loss:.3f} IoU {iou} lr {lr:.0e} {seconds:.2f} s, {waiting:.1%} waiting'
+
     def take(self):
         """-> dict of means, and start anew."""
         means = {name: total / self.count for name, total in self.sums.items()}
@@ -45,15 +52,9 @@ class Logger:
 
             self.writer = SummaryWriter(str(folder))
 
-    def text(self, name, content):
-        print(f'{name}: {content}', flush=True)
-        if self.writer:
-            self.writer.add_text(name, str(content))
-
-    def scalars(self, values, iteration, *, console=True):
-        if console:
-            figures = '  '.join(f'{name} {value:.4g}' for name, value in values.items())
-            print(f'iteration {iteration}: {figures}', flush=True)
+    def scalars(self, values, iteration):
+        figures = '  '.join(f'{name} {value:.4g}' for name, value in values.items())
+        print(f'iteration {iteration}: {figures}', flush=True)
         for name, value in values.items():
             if self.writer:
                 self.writer.add_scalar(name, value, iteration)

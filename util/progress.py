@@ -13,7 +13,7 @@ def progress_bar(total, unit='frames', *, label=0, hidden=False):
     widgets = [progressbar.Variable('label', format='{formatted_value}', width=label), ' ']
     widgets = widgets if label else []
     counter = progressbar.Counter() if total is None else progressbar.SimpleProgress()
-    widgets += [counter, f' {unit} ', progressbar.FileTransferSpeed(unit=unit, prefixes=('',))]
+    widgets += [counter, f' {unit} ', progressbar.AdaptiveTransferSpeed(unit=unit, prefixes=('',))]
     if total is None:
         total = progressbar.UnknownLength
     else:

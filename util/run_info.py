@@ -1,11 +1,12 @@
 """What run.json says of a run: versions, device, time, memory."""
 
+import contextlib
 import platform
 import re
 import resource
 import sys
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -62,8 +63,11 @@ class Stopwatch:
 
 
 def versions():
-    packages = {name: version(name) for name in PACKAGES}
-    return {'python': platform.python_version(), 'torch': str(torch.__version__), **packages}
+    found = {'python': platform.python_version(), 'torch': str(torch.__version__)}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):  # opencv-python-headless, say
+            found[name] = version(name)
+    return found
 
 
 def device_name(device):

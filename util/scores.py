@@ -44,11 +44,11 @@ def mean_score(scores):
     return Score(*np.mean([tuple(score) for score in scores], 0).tolist())
 
 
-def score_video(truth, folder, *, all_frames=False):
+def score_video(truth, folder, *, all_frames=False, binary=None):
     """truth: dict file name -> path of the true mask; folder: predictions -> dict id -> Score.
 
-    Where truth and prediction each have one id, and not the same (0/255 and 0/1 masks), both are
-    taken as foreground and background. Raises UserError for a missing frame, another size or ids
+    binary: any id is foreground; by default so where truth and prediction each have one id, and
+    not the same (0/255 and 0/1 masks). Raises UserError for a missing frame, another size or ids
     that the truth does not know.
     """
     folder = Path(folder)
@@ -59,9 +59,12 @@ def score_video(truth, folder, *, all_frames=False):
     if len(names) < 3 and not all_frames:
         raise UserError(f'{folder}: {len(names)} frames; DAVIS leaves out the first and the last')
     true_ids, ids = ids_of(truth.values()), ids_of(folder / name for name in names)
-    binary = len(true_ids) == len(ids) == 1
+    if binary is None:
+        binary = len(true_ids) == len(ids) == 1
     if ids - true_ids and not binary:
         raise UserError(f'{folder}: ids {sorted(ids - true_ids)}, the truth has {sorted(true_ids)}')
+    if not true_ids:
+        raise UserError(f'{folder}: the truth shows no object')
     chosen = names if all_frames else names[1:-1]
     return score_masks(pair(truth[name], folder / name, binary) for name in chosen)
 
