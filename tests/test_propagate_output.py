@@ -31,6 +31,7 @@ OUTPUTS = [  # a file of somebody else below out/, the output folder, the senten
     ('file', 'out/file', 'file: cannot write there'),
     ('file', 'out/file/below', 'below: cannot write there'),
     ('masks/note.txt', 'out', 'masks: not of this program; choose another --output'),
+    ('overlay.mp4', 'out', 'overlay.mp4: not of this program; choose another --output'),
     ('masks', 'out', 'masks: not of this program; choose another --output'),
 ]
 

@@ -33,8 +33,11 @@ def claim_output(folder, inputs):
             raise UserError(f'{path}: lies in the output folder {folder}; choose another --output')
     masks = folder / 'masks'
     ours = (folder / WORK).exists() or (folder / 'run.json').exists()
-    if masks.exists() and not ours and (not masks.is_dir() or any(masks.iterdir())):
-        raise UserError(f'{masks}: not of this program; choose another --output')
+    taken = [folder / name for name in RESULTS if (folder / name).exists()]
+    if masks.exists() and (not masks.is_dir() or any(masks.iterdir())):
+        taken.append(masks)
+    if taken and not ours:
+        raise UserError(f'{taken[0]}: not of this program; choose another --output')
     return folder
 
 
