@@ -1,0 +1,22 @@
+"""Download BL30K, six archives of about 115 GB, into one tree.
+
+python download_bl30k.py
+python download_bl30k.py --only BL30K_a BL30K_b --from FOLDER_OF_TARS
+"""
+
+import argparse
+
+from util.download_options import add_archive_options, run
+from util.errors import entry_point
+from util.published import BL30K
+
+
+@entry_point
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_archive_options(parser, BL30K)
+    run(parser.parse_args(argv), BL30K)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,97 @@
+"""What resize_static.py and resize_youtube.py share: a folder of pictures and masks, made smaller.
+
+Pictures (.jpg) bicubic, smoothed; masks (.png) nearest, of the same mode and palette. What is small
+enough, and other files, are copied as they are: nothing is made larger.
+"""
+
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from dataset.static_dataset import IMAGE_SUFFIXES, MASK_SUFFIXES
+from dataset.video import scaled
+from scripts.check_dataset import run
+from util.disk import only_one
+from util.errors import UserError
+from util.files import whole_file
+from util.images import open_image, read_image
+
+QUALITY = 95  # of JPEG
+
+
+def resize_folder(source, target, short_side, num_workers=None):
+    """Fill `target`, which appears when all is done; interrupted, the next call goes on.
+
+    Raises UserError, also for a picture that cannot be read.
+    """
+    if target.resolve().is_relative_to(source.resolve()):
+        raise UserError(f'{target}: lies in {source}, whose pictures it would get; choose another')
+    files = list_tree(source)
+    if not any(file.suffix.lower() in IMAGE_SUFFIXES for file in files):
+        raise UserError(f'{source}: no pictures ({", ".join(IMAGE_SUFFIXES)}) in it')
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with only_one(target):
+        if target.exists():
+            return check_whole(files, source, target)
+        aside = target.with_name(f'.{target.name}.{short_side}.part')
+        for folder in {file.parent for file in files}:
+            (aside / folder).mkdir(parents=True, exist_ok=True)
+        jobs = [file for file in files if not is_newer(aside / file, source / file)]
+        for _ in run(partial(resize_file, source, aside, short_side), jobs, 'files', num_workers):
+            pass
+        os.replace(aside, target)
+    print(f'{target}: {len(files)} files, short side {short_side}')
+
+
+def list_tree(folder):
+    """Every file below a folder, relative to it; hidden ones are left out."""
+    if not folder.is_dir():
+        raise UserError(f'{folder}: no such folder')
+    files = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+        here = Path(place).relative_to(folder)
+        files += [here / name for name in sorted(names) if not name.startswith('.')]
+    return files
+
+
+def check_whole(files, source, target):
+    lacking = [file for file in files if not (target / file).exists()]
+    if lacking:
+        what = f'is there, but without {lacking[0]} of {source} ({len(lacking)} such files)'
+        raise UserError(f'{target}: {what}; move it away to have it made anew')
+    print(f'{target}: there already')
+
+
+def is_newer(file, than):
+    return file.exists() and file.stat().st_mtime_ns >= than.stat().st_mtime_ns
+
+
+def resize_file(source, target, short_side, file):
+    """source, target: folders; file: relative to both."""
+    path, suffix = source / file, file.suffix.lower()
+    smaller = None
+    if suffix in IMAGE_SUFFIXES:
+        smaller = shrink(Image.fromarray(read_image(path)), short_side, Image.Resampling.BICUBIC)
+    elif suffix in MASK_SUFFIXES:
+        with open_image(path) as mask:
+            mask.load()
+            smaller = shrink(mask, short_side, Image.Resampling.NEAREST)
+    with whole_file(target / file) as part:
+        if smaller is None:
+            shutil.copyfile(path, part)
+        elif suffix in MASK_SUFFIXES:
+            smaller.save(part, format='PNG')
+        else:
+            smaller.save(part, format='JPEG', quality=QUALITY)
+
+
+def shrink(image, short_side, resample):
+    """-> a smaller image, or None if it is small enough."""
+    width, height = image.size
+    if min(width, height) <= short_side:
+        return None
+    return image.resize(scaled((width, height), short_side), resample)
