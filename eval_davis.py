@@ -26,7 +26,7 @@ def main(argv=None):
     from util.evaluation import evaluate
 
     sequences = davis_2017(args.davis, args.split)
-    new_core_on = core_factory(args.model, **core_options(args))
+    new_core_on = core_factory(args.model, compiled=args.compile, **core_options(args))
     benchmark = f'DAVIS 2017 {args.split}, {args.davis.resolve()}'
     evaluate(args, benchmark, sequences, new_core_on, zip_root='' if args.zip else None)
 

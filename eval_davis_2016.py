@@ -22,7 +22,7 @@ def main(argv=None):
     from util.evaluation import evaluate
 
     benchmark = f'DAVIS 2016, {args.davis.resolve()}'
-    new_core_on = core_factory(args.model, **core_options(args))
+    new_core_on = core_factory(args.model, compiled=args.compile, **core_options(args))
     evaluate(args, benchmark, davis_2016(args.davis), new_core_on)
 
 

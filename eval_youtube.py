@@ -25,7 +25,7 @@ def main(argv=None):
     from util.evaluation import evaluate
 
     sequences = youtube_vos(args.yv, args.split)
-    new_core_on = core_factory(args.model, **core_options(args))
+    new_core_on = core_factory(args.model, compiled=args.compile, **core_options(args))
     benchmark = f'YouTube-VOS {args.split}, {args.yv.resolve()}'
     zip_root = 'Annotations' if args.zip else None
     evaluate(args, benchmark, sequences, new_core_on, zip_root=zip_root)

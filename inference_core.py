@@ -191,14 +191,17 @@ class InferenceCore:
         return aggregate(objects)
 
 
-def core_factory(model, **options):
+def core_factory(model, *, compiled=False, **options):
     """-> a function device -> (a function -> a new InferenceCore on that network).
 
-    model: a checkpoint's path, read once per device; options: see InferenceCore.
+    model: a checkpoint's path, read once per device; compiled: see load_network; options: see
+    InferenceCore.
     """
 
     def on_device(device):
-        network = load_network(model, device, multi_object=True)
+        network = load_network(
+            model, device, multi_object=True, for_inference=True, compiled=compiled
+        )
         return lambda: InferenceCore(network, **options)
 
     return on_device

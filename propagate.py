@@ -82,7 +82,13 @@ def run(args):
     indices = choose_frames(args, source.names)
     check_source(args, source)
     masks, reader, notes = match_masks(args.mask, source, indices, clean=args.clean_mask)
-    network = load_network(args.model, choose_device(args.device), multi_object=True)
+    network = load_network(
+        args.model,
+        choose_device(args.device),
+        multi_object=True,
+        for_inference=True,
+        compiled=args.compile,
+    )
     folder = claim_output(args.output, [args.input, args.mask, args.model])
     options = core_options(args)
 
@@ -123,7 +129,8 @@ def describe_run(args, device):
     from util.files import fingerprint, sha256
     from util.run_info import device_name
 
-    names = ('input', 'mask', 'model', 'size', 'direction', 'clean_mask', 'start', 'end', 'stride')
+    names = ('input', 'mask', 'model', 'size', 'direction', 'clean_mask', 'start', 'end')
+    names += ('stride', 'compile')
     return {
         **{name: getattr(args, name) for name in names},
         'input files': fingerprint(args.input),

@@ -60,6 +60,8 @@ class Training:
             amp=args.amp,
             train_bn=args.train_bn,
             clip_grad=args.clip_grad,
+            ema=args.ema,
+            key_lr=args.key_lr,
             distributed=self.processes > 1,
         )
         if args.load_model:
@@ -182,7 +184,7 @@ class Training:
 
     def validate(self):
         """J&F on --validate; the best network so far is kept as ID_best.pth."""
-        score = validate(self.model.network, self.validation, self.args.amp)
+        score = validate(self.model.result, self.validation, self.args.amp)
         self.model.set_batch_norm(self.args.train_bn)
         if not self.is_main:
             return
@@ -198,7 +200,7 @@ def start_network(args):
     import torch
 
     from model.network import PropagationNetwork
-    from model.pretrained import start_from_imagenet, start_from_network
+    from model.pretrained import start_from_imagenet, start_from_network, start_from_nothing
 
     torch.manual_seed(args.seed)
     network = PropagationNetwork(single_object=args.stage == 0)
@@ -206,6 +208,8 @@ def start_network(args):
         start_from_network(network, args.load_network)
     elif args.pretrained != 'none' and not args.load_model:
         start_from_imagenet(network, args.pretrained)
+    elif not args.load_model:
+        start_from_nothing(network)
     return network
 
 
@@ -213,7 +217,7 @@ def open_dataset(args):
     from dataset.stages import build_stage
 
     names = ('static_root', 'bl_root', 'yv_root', 'davis_root', 'vos_root')
-    names += ('crop', 'short_side', 'seed')
+    names += ('crop', 'short_side', 'paste', 'seed')
     return build_stage(args.stage, **{name: getattr(args, name) for name in names})
 
 

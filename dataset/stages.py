@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Dataset
 
+from dataset.composite_dataset import CompositeDataset
+from dataset.cutouts import find_cutouts
 from dataset.static_dataset import StaticDataset, find_pairs
 from dataset.vos_dataset import VOSDataset, find_videos, tree_folders, video_names
 from util.errors import UserError
@@ -103,13 +105,15 @@ def build_stage(
     vos_root=(),
     crop=384,
     short_side=None,
+    paste=None,
     seed=0,
 ):
     """The training set of a stage, 0 to 2 -> StageDataset.
 
     Roots: None takes the one in DEFAULT_ROOTS and leaves it out if it is absent. vos_root: several.
     short_side: to which static images are scaled (by default the crop), to which larger frames of
-    videos are scaled down (by default not at all). Raises UserError for a root that was given and
+    videos are scaled down (by default not at all). paste: a folder of cut-outs, for samples of
+    videos with things pasted (CompositeDataset). Raises UserError for a root that was given and
     is absent, for a set without anything in it, and if all sets are absent.
     """
     if stage == 0:
@@ -119,6 +123,10 @@ def build_stage(
         sources = bl30k(bl_root) if stage == 1 else davis(davis_root) + youtube(yv_root)
         sources += own_videos(vos_root or ())
         sets, counts = video_sets(stage, sources, options)
+        if paste is not None:
+            cutouts = find_cutouts(paste)
+            sets = [(CompositeDataset(dataset, cutouts), repeats) for dataset, repeats in sets]
+            counts.append(SetCount('cut-outs', Path(paste), 'pictures', len(cutouts)))
     return StageDataset(stage, sets, counts, seed=seed)
 
 

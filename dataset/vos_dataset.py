@@ -68,24 +68,31 @@ class VOSDataset(Dataset):
         return self.sample(index, np.random.default_rng((self.seed, self.epoch, index)))
 
     def sample(self, index, rng):
-        name, images, masks = self.videos[index]
         for _ in range(MAX_TRIES):
-            chosen = sample_frames(rng, len(images), self.max_skip)
-            pairs = [read_pair(images[i], masks[i], self.short_side) for i in chosen]
-            for i, (image, _) in zip(chosen, pairs, strict=True):
-                check_size(images[i], image.shape[:2], pairs[0][0].shape[:2])
-            pictures, annotations = self._augment(rng, *zip(*pairs, strict=True))
+            pictures, annotations, name = self.draw(index, rng)
             ids = choose_objects(rng, annotations, self.objects, self.bl30k)
             if ids:
                 break
-        frames = ', '.join(images[i].name for i in chosen)
-        name = f'{images[chosen[0]].parent}: {frames}'
         return make_sample(pictures, annotations, ids, self.objects, name)
 
-    def _augment(self, rng, images, masks):
+    def draw(self, index, rng, **window):
+        """Three frames of a video -> images, masks of all ids (lists), the files they are from.
+
+        window: for ResizedCrop.sample, by default the published one.
+        """
+        _, images, masks = self.videos[index]
+        chosen = sample_frames(rng, len(images), self.max_skip)
+        pairs = [read_pair(images[i], masks[i], self.short_side) for i in chosen]
+        for i, (image, _) in zip(chosen, pairs, strict=True):
+            check_size(images[i], image.shape[:2], pairs[0][0].shape[:2])
+        window = window or {'scale': BL30K_CROP_SCALE if self.bl30k else CROP_SCALE}
+        pictures, annotations = self._augment(rng, *zip(*pairs, strict=True), window)
+        frames = ', '.join(images[i].name for i in chosen)
+        return pictures, annotations, f'{images[chosen[0]].parent}: {frames}'
+
+    def _augment(self, rng, images, masks, window):
         """-> images and masks, all (crop, crop)."""
-        scale = BL30K_CROP_SCALE if self.bl30k else CROP_SCALE
-        crop = ResizedCrop.sample(rng, masks[0].shape, self.crop, scale=scale)
+        crop = ResizedCrop.sample(rng, masks[0].shape, self.crop, **window)
         jitter = Jitter.sample(rng, 0.1, 0.03, 0.03, grey=0.05)
         pictures, annotations = [], []
         for image, mask in zip(images, masks, strict=True):

@@ -7,17 +7,20 @@ import torch
 
 from model.memory import read
 
+FRAMES_PER_BLOCK = 8  # 33 MB at 480p; pages that no frame has filled yet take no room on a CPU
+
 
 class ObjectMemory:
     """Keys and values of one object: the kept frames, and one slot for the previous frame.
 
-    Rows lie as `model.memory.read` wants them. The storage grows by doubling, so that nothing is
-    concatenated from frame to frame. max_frames caps the kept frames; annotated ones always stay.
+    Rows lie as `model.memory.read` wants them, in blocks: a new block is opened when the last is
+    full, and nothing is ever copied or concatenated. max_frames caps the kept frames; annotated
+    ones always stay.
     """
 
     def __init__(self, max_frames=None):
         self.max_frames = max_frames
-        self.keys = self.values = None  # capacity, h*w, CK or CV
+        self.keys, self.values = [], []  # blocks (FRAMES_PER_BLOCK, h*w, CK or CV)
         self.kept = {}  # slot -> annotated?, oldest first
         self.temporary = False  # whether slot len(kept) holds the previous frame
 
@@ -35,10 +38,12 @@ class ObjectMemory:
 
     def put(self, slot, key, value, *, keep, annotated):
         """Fill a slot with key (h*w, CK) and value (h*w, CV)."""
-        self.keys = with_room(self.keys, slot, key)
-        self.values = with_room(self.values, slot, value)
-        self.keys[slot] = key
-        self.values[slot] = value
+        number, place = divmod(slot, FRAMES_PER_BLOCK)
+        for blocks, rows in ((self.keys, key), (self.values, value)):
+            if number == len(blocks):
+                shape = (FRAMES_PER_BLOCK, *rows.shape)
+                blocks.append(rows.new_empty(shape, dtype=torch.float32))
+            blocks[number][place] = rows
         self.temporary = not keep
         if keep:
             self.kept.pop(slot, None)
@@ -46,20 +51,16 @@ class ObjectMemory:
 
     def read(self, query_key, **options):
         """query_key (CK, h, w) -> (CV, h, w)."""
+        return read(self.rows(self.keys), self.rows(self.values), query_key, **options)
+
+    def rows(self, blocks):
+        """What the blocks hold: list of (frames * h*w, C)."""
         num_frames = len(self.kept) + self.temporary
-        keys, values = self.keys[:num_frames], self.values[:num_frames]
-        return read(keys.flatten(0, 1), values.flatten(0, 1), query_key, **options)
-
-
-def with_room(storage, slot, row):
-    """The storage (capacity, ...), at least doubled where `slot` would lie outside; float32."""
-    if storage is None:
-        return row.new_empty((2, *row.shape), dtype=torch.float32)
-    if slot < len(storage):
-        return storage
-    larger = storage.new_empty((max(2 * len(storage), slot + 1), *storage.shape[1:]))
-    larger[: len(storage)] = storage
-    return larger
+        starts = range(0, num_frames, FRAMES_PER_BLOCK)
+        return [
+            block[: num_frames - start].flatten(0, 1)
+            for block, start in zip(blocks, starts, strict=True)
+        ]
 
 
 class MemoryBank:

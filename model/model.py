@@ -6,6 +6,7 @@ Legend: B batch, T frames, K objects, H W crop.
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
 
 from model.losses import intersection_and_union, kept_fraction, propagation_loss
 
@@ -20,7 +21,9 @@ class PropagationModel:
     network: on its device already. train_bn: BatchNorm normalises by the batch and updates its
     statistics (for training from scratch); otherwise it stays frozen. amp: bfloat16 where the
     device has it, else float16 with a gradient scaler. clip_grad: largest norm of the gradient,
-    None for no limit. distributed: average gradients over the processes of torch.distributed.
+    None for no limit. ema: decay of a moving average of the weights, which then is the result of
+    the training; None for none. key_lr: see `parameter_groups`. distributed: average gradients
+    over torch.distributed's processes.
     """
 
     def __init__(
@@ -34,16 +37,22 @@ class PropagationModel:
         amp=False,
         train_bn=False,
         clip_grad=None,
+        ema=None,
+        key_lr=1.0,
         distributed=False,
     ):
         self.network, self.device = network, network.device
         self.amp, self.clip_grad = amp, clip_grad
         self.set_batch_norm(train_bn)
+        self.average = (
+            AveragedModel(network, avg_fn=moving_average(ema), use_buffers=True) if ema else None
+        )
         self.rollout = network
         if distributed:
             devices = [self.device] if self.device.type == 'cuda' else None
             self.rollout = DistributedDataParallel(network, device_ids=devices)
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=lr, weight_decay=weight_decay)
+        groups = parameter_groups(network, lr, key_lr)
+        self.optimizer = torch.optim.Adam(groups, lr=lr, weight_decay=weight_decay)
         self.scheduler = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, list(steps), gamma)
         self.dtype = training_dtype(self.device)
         self.scaler = torch.amp.GradScaler(
@@ -97,10 +106,19 @@ class PropagationModel:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.scheduler.step()
+        if self.average:
+            self.average.update_parameters(self.network)
         return True
 
+    @property
+    def result(self):
+        """The network to evaluate and to keep: the moving average if there is one."""
+        return self.average.module if self.average else self.network
+
     def state_dict(self):
+        average = {'average': self.average.state_dict()} if self.average else {}
         return {
+            **average,
             'network': self.network.state_dict(),
             'optimizer': self.optimizer.state_dict(),
             'scheduler': self.scheduler.state_dict(),
@@ -111,8 +129,42 @@ class PropagationModel:
         self.network.load_state_dict(state['network'])
         self.optimizer.load_state_dict(state['optimizer'])
         self.scheduler.load_state_dict(state['scheduler'])
+        if self.average:  # of a checkpoint without one: it begins here
+            self.average.module.load_state_dict(state['network'])
+            if 'average' in state:
+                self.average.load_state_dict(state['average'])
         if state.get('scaler'):
             self.scaler.load_state_dict(state['scaler'])
+
+
+def parameter_groups(network, lr, key_lr):
+    """The key projections learn at key_lr times the learning rate of the others.
+
+    Each of their outputs sums 9216 features that are never negative, so that at a large learning
+    rate Adam's steps, all of one sign, move it as a whole. From random weights keys thus grow
+    within a few hundred steps until each softmax over the memory picks a single position, the same
+    for all queries; from there on no gradient reaches them.
+    """
+    heads = (network.kv_m_f16, network.kv_q_f16)
+    keys = [parameter for head in heads for parameter in head.key_proj.parameters()]
+    if key_lr == 1:
+        return network.parameters()
+    others = [p for p in network.parameters() if not any(p is key for key in keys)]
+    return [{'params': others}, {'params': keys, 'lr': lr * key_lr}]
+
+
+def moving_average(decay):
+    """-> the mean so far, the new value, their number -> the new mean, for `AveragedModel`.
+
+    The decay grows towards its final value, or the random start would weigh for thousands of steps.
+    """
+
+    def average(mean, value, number):
+        if not value.is_floating_point():
+            return value
+        return mean.lerp(value, 1 - min(decay, (1 + int(number)) / (10 + int(number))))
+
+    return average
 
 
 def split_objects(mask, num_objects):

@@ -111,6 +111,16 @@ class ResBlock(nn.Module):
         return shortcut + self.conv2(F.relu(self.conv1(F.relu(x))))
 
 
+class Compress(ResBlock):
+    """Joins what was read from memory with the query's value."""
+
+    def forward(self, readout, value):
+        """readout (B, K, C, h, w), value (B, C, h, w) -> (B, K, C, h, w)."""
+        value = value.unsqueeze(1).expand_as(readout)
+        x = super().forward(torch.cat([readout, value], 2).flatten(0, 1))
+        return x.view_as(readout)
+
+
 class UpsampleBlock(nn.Module):
     """Refines a coarse map with a skip connection of twice its resolution."""
 
@@ -137,7 +147,7 @@ class Decoder(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.compress = ResBlock(1024, 512)
+        self.compress = Compress(1024, 512)
         self.up_16_8 = UpsampleBlock(512, 512, 256)
         self.up_8_4 = UpsampleBlock(256, 256, 256)
         self.pred = nn.Conv2d(256, 1, 3, padding=1)
@@ -148,9 +158,7 @@ class Decoder(nn.Module):
         The skip branches depend on the frame only and are computed once for all K objects.
         """
         batch, num_objects = readout.shape[:2]
-        value = value.unsqueeze(1).expand_as(readout)
-        x = self.compress(torch.cat([readout, value], 2).flatten(0, 1))  # B*K, 512, h, w
-        x = x.unflatten(0, (batch, num_objects))
+        x = self.compress(readout, value)  # B, K, 512, h, w
         x = self.up_16_8(self.up_16_8.skip(f8).unsqueeze(1), x)
         x = self.up_8_4(self.up_8_4.skip(f4).unsqueeze(1), x)
         logits = upsample(self.pred(F.relu(x.flatten(0, 1))), 4)  # B*K, 1, H, W

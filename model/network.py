@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from model.inference import prepare_for_inference
 from model.memory import affinity, aggregate_logits, readout
 from model.modules import Decoder, KeyValue, MaskRGBEncoder, RGBEncoder
 from util.errors import UNREADABLE, UserError
@@ -112,12 +113,14 @@ class PropagationNetwork(nn.Module):
         return read.unflatten(2, query_key.shape[-2:]).unflatten(0, shape)
 
 
-def load_network(path, device='cpu', *, multi_object=False):
+def load_network(path, device='cpu', *, multi_object=False, for_inference=False, compiled=False):
     """Read a checkpoint into a PropagationNetwork on `device`, in evaluation mode.
 
     path: network weights as published, or a training checkpoint (a dict with an entry 'network').
     The number of input channels of the mask encoder (4: stage 0, 5: all others) is read off the
     file; with `multi_object` a stage-0 file is refused. Only tensors are unpickled.
+    for_inference: made ready for it, and for nothing else, by `prepare_for_inference`; `compiled`,
+    then, by torch.compile, too, which takes a minute at the first frame.
     Raises UserError, naming the file and the keys, for anything that is not such a checkpoint.
     """
     weights = read_weights(Path(path))
@@ -133,12 +136,16 @@ def load_network(path, device='cpu', *, multi_object=False):
     network = PropagationNetwork(single_object=single_object)
     check_weights(path, weights, network.state_dict())
     network.load_state_dict(weights)
-    return network.to(device)
+    network.to(device)
+    return prepare_for_inference(network, compiled=compiled) if for_inference else network
 
 
 def read_weights(path):
     if not path.is_file():
-        raise UserError(f'{path}: no such checkpoint; give its place with --model')
+        raise UserError(
+            f'{path}: no such checkpoint; name one with --model, or fetch the published one with '
+            'download_model.py'
+        )
     try:
         weights = torch.load(path, map_location='cpu', weights_only=True)
     except UNREADABLE as error:

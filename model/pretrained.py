@@ -5,10 +5,25 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from model.modules import Bottleneck
 from model.network import check_weights, read_weights
 from util.errors import UserError
 
 CONV1 = 'mask_rgb_encoder.conv1.weight'
+
+
+def start_from_nothing(network):
+    """Random weights for a training from scratch.
+
+    Residual branches start at zero (Goyal et al., Accurate, Large Minibatch SGD, 2017), keys small,
+    so that each query reads from all of the memory at first.
+    """
+    for module in network.modules():
+        if isinstance(module, Bottleneck):
+            nn.init.zeros_(module.bn3.weight)
+    for head in (network.kv_m_f16, network.kv_q_f16):
+        nn.init.orthogonal_(head.key_proj.weight)
+        nn.init.zeros_(head.key_proj.bias)
 
 
 def start_from_imagenet(network, source):

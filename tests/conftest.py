@@ -27,6 +27,12 @@ def network(checkpoint):
     return load_network(checkpoint)
 
 
+@pytest.fixture(scope='session')
+def prepared(checkpoint):
+    """The network as the programs load it."""
+    return load_network(checkpoint, for_inference=True)
+
+
 @pytest.fixture
 def clip_folder(tmp_path):
     """Six frames of 64 x 48 with two objects -> a folder with images/ (PNG) and masks/."""

@@ -34,16 +34,22 @@ def aggregate(prob):
 
 
 @torch.no_grad()
-def propagate(network, images, annotations, *, top_k=50, mem_every=5, sigma=None):
+def propagate(network, images, annotations, **options):
+    """-> ids, list of prob: what `frames` yields."""
+    ids, results = zip(*frames(network, images, annotations, **options), strict=True)
+    return ids[-1], list(results)
+
+
+def frames(network, images, annotations, *, top_k=50, mem_every=5, sigma=None):
     """images (T, 3, H, W) in [0, 1], annotations: dict frame -> index mask (H, W).
 
-    -> (ids, list of prob (K+1, H, W) from the first annotated frame on, K as known by then).
+    Yields (ids, prob (K+1, H, W)) from the first annotated frame on, K as known by then.
     """
     height, width = images.shape[-2:]
     top, left = (-height % 16) // 2, (-width % 16) // 2
     pads = (left, -width % 16 - left, top, -height % 16 - top)
     first = min(annotations)
-    ids, memory, results = [], {}, []
+    ids, memory = [], {}
     objects = last = None
     for t in range(first, len(images)):
         normal = F.pad(network.normalize(images[t]), pads)
@@ -70,9 +76,8 @@ def propagate(network, images, annotations, *, top_k=50, mem_every=5, sigma=None
             objects, last = aggregate(objects)[1:], t
         background = 1 - objects.sum(0, keepdim=True)
         prob = torch.cat([background, objects])
-        results.append(prob[:, top : top + height, left : left + width])
+        yield ids, prob[:, top : top + height, left : left + width]
         remember(network, memory, ids, image, objects, keep=(t - last) % mem_every == 0)
-    return ids, results
 
 
 def remember(network, memory, ids, image, objects, keep):

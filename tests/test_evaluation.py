@@ -26,9 +26,9 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def run(network, checkpoint, tmp_path, monkeypatch):
+def run(prepared, checkpoint, tmp_path, monkeypatch):
     """Run a script's main with the stand-in network -> its output folder."""
-    monkeypatch.setattr(inference_core, 'load_network', lambda *a, **k: network)
+    monkeypatch.setattr(inference_core, 'load_network', lambda *a, **k: prepared)
 
     def run(script, *argv, output='out'):
         options = ['--model', checkpoint, '--device', 'cpu', '--output', tmp_path / output]

@@ -27,11 +27,12 @@ def test_affinity_and_readout_give_the_recorded_figures(name):
 
 
 @pytest.mark.parametrize('name', OPTIONS)
-@pytest.mark.parametrize('chunk', [1, 2000, 1 << 22])
-def test_chunked_read_gives_the_recorded_figures(name, chunk, monkeypatch):
-    monkeypatch.setattr(memory, 'CHUNK_ELEMENTS', chunk)
+@pytest.mark.parametrize('chunk, part, block', [(1, 1, 3), (7, 13, 40), (256, 16384, 10**6)])
+def test_read_in_parts_gives_the_recorded_figures(name, chunk, part, block, monkeypatch):
+    monkeypatch.setattr(memory, 'CHUNK', chunk)
+    monkeypatch.setattr(memory, 'PART', part)
     recorded = golden('memory_read')
-    keys, values = (recorded[k][0].flatten(1).T for k in ('mk', 'mv'))
+    keys, values = (recorded[k][0].flatten(1).T.split(block) for k in ('mk', 'mv'))
     result = memory.read(keys, values, recorded['qk'][0], **OPTIONS[name])
     torch.testing.assert_close(result[None], recorded[name], atol=1e-5, rtol=0)
 

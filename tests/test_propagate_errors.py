@@ -123,7 +123,7 @@ def stage_0():
 
 
 CHECKPOINTS = [
-    (None, 'model.pth: no such checkpoint; give its place with --model'),
+    (None, 'model.pth: no such checkpoint; name one with --model'),
     (lambda: torch.nn.Linear(2, 2), 'model.pth: not a readable checkpoint'),
     (lambda: {'fc.weight': torch.zeros(2)}, 'model.pth: not a checkpoint of this network'),
     (stage_0, 'model.pth: a single-object (stage 0) network'),

@@ -9,9 +9,10 @@ import av
 import pytest
 import torch
 
-from tests import stand_in, trees
+from tests import downloads, loopback, stand_in, trees
 from tests.conftest import write_clip
 from tests.training_trees import own_tree, write_pair
+from util.published import DATASETS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / 'README.md').read_text()
@@ -24,7 +25,9 @@ def blocks(language):
 COMMANDS = [line for block in blocks('sh') for line in block.splitlines() if line.strip()]
 PROPAGATE = [line for line in COMMANDS if line.startswith('python propagate.py')]
 TRAINING = [line for line in COMMANDS if ' train.py' in line or 'check_dataset.py' in line]
-SPEED = [line for line in COMMANDS if 'benchmark.py' in line]
+MATCHING = [line for line in COMMANDS if 'correspondence' in line]
+SPEED = [line for line in COMMANDS if 'benchmark.py' in line and line not in MATCHING]
+DOWNLOADS = [line for line in COMMANDS if ' download_' in line or 'resize_' in line]
 BENCHMARKS = [line for line in COMMANDS if ' eval_' in line or 'score.py' in line]
 
 
@@ -50,7 +53,7 @@ def workplace(tmp_path, monkeypatch, checkpoint):
 
 
 def test_every_command_is_one_that_is_tried():
-    tried = {*PROPAGATE, *BENCHMARKS, *TRAINING, *SPEED}
+    tried = {*PROPAGATE, *BENCHMARKS, *TRAINING, *SPEED, *MATCHING, *DOWNLOADS}
     rest = [line.split('#')[0].strip() for line in COMMANDS if line not in tried]
     assert rest == ['make demo', 'make test'], 'CI runs these two'
 
@@ -97,9 +100,49 @@ def test_training_commands_run(tmp_path, monkeypatch):
 def test_speed_commands_run(capsys):
     for command in SPEED:
         module, argv = program_of(command)
-        module.main([*argv, '--rounds', '1', '--crop', '32', '-b', '1', '--device', 'cpu'])
+        small = ['--rounds', '1', '--crop', '32', '-b', '1', '--size', '48x64', '--frames', '4']
+        module.main([*argv, *small, '--device', 'cpu'])
     printed = capsys.readouterr().out
-    assert 'twin / ours' in printed and 'stage 2, samples/s' in printed
+    assert 'twin / ours' in printed and 'stage 2, ours, samples/s' in printed
+
+
+def test_correspondence_commands_run(workplace, monkeypatch, capsys):
+    """The window is tried in test_correspondence_window.py."""
+    shown = []
+    monkeypatch.setattr('util.correspondence_window.check_display', lambda: None)
+    monkeypatch.setattr('util.correspondence_window.show', shown.append)
+    monkeypatch.setattr('scripts.benchmarks.correspondence.SHORT_SIDE', 64)
+    for name, frame in (('left', '00000'), ('right', '00001')):
+        (workplace / f'{name}.png').symlink_to(workplace / 'frames' / f'{frame}.png')
+    model = ['--model', str(workplace / 'saves' / 'propagation_model.pth'), '--device', 'cpu']
+    for command in MATCHING:
+        module, argv = program_of(command + ' ')
+        size = ['--size', '64'] if module.__name__ == 'try_correspondence' else []
+        module.main([*argv, *model, *size])
+    assert len(shown) == 1
+    assert {path.name for path in workplace.glob('out*')} == {'out.png', 'out.json', 'out_mask.png'}
+    assert 'within 1 cells, network' in capsys.readouterr().out
+
+
+def test_download_commands_run(tmp_path, monkeypatch, checkpoint):
+    (tmp_path / 'project').mkdir()
+    monkeypatch.chdir(tmp_path / 'project')
+    monkeypatch.setenv('NO_PROXY', '*')
+    write_pair(tmp_path / 'own_images', 'x')
+    with loopback.serving() as site:
+        site.add('/mirror/propagation_model.pth', checkpoint.read_bytes())
+        content = downloads.make_content(tmp_path / 'content')
+        monkeypatch.setattr('download_datasets.DATASETS', downloads.serve(site, content, DATASETS))
+        monkeypatch.setattr('download_bl30k.BL30K', downloads.serve_bl30k(site, tmp_path, 'ab'))
+        for command in DOWNLOADS:
+            module, argv = program_of(command + ' ')
+            if module.__name__.startswith('download_'):
+                root = 'saves' if module.__name__ == 'download_model' else '..'
+                argv += ['--root', root, '--mirror', f'{site.url}/mirror', '--yes']
+            module.main(argv)
+    for path in ('project/saves/propagation_model.pth', 'own_images_small/x.jpg', 'DAVIS/2016',
+                 'YouTube/train_480p/JPEGImages/a', 'BL30K/JPEGImages/b'):  # fmt: skip
+        assert (tmp_path / path).exists(), path
 
 
 def test_benchmark_commands_run(tmp_path, monkeypatch, network):

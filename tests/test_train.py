@@ -101,7 +101,7 @@ def test_two_processes_equal_one_with_the_double_batch(data, tmp_path):
 
 
 def test_a_killed_training_goes_on_as_if_it_had_not_been(data, tmp_path, capsys):
-    schedule = ['-i', 4, '--save_every', 2, '--lr', 1e-4, '--steps', 3, '--debug']
+    schedule = ['-i', 4, '--save_every', 2, '--lr', 1e-4, '--steps', 3, '--debug', '--ema', 0.5]
     expected = run(data, tmp_path / 'whole', *schedule)
     losses = losses_of(capsys.readouterr().out)
 
@@ -225,6 +225,8 @@ def test_an_unreadable_frame_is_named(data, tmp_path, capsys):
         (['--load_model', 'gone.pth'], 'gone.pth: no such checkpoint'),
         (['--pretrained', 'gone.pth'], 'gone.pth: no such checkpoint'),
         (['--load_network', 'a', '--load_model', 'b'], 'give one of them'),
+        (['--ema', '1'], '--ema 1.0: must lie between 0 and 1'),
+        (['--paste', 'gone'], 'gone: no such folder'),
     ],
 )
 def test_mistakes_are_told_in_a_line(data, capsys, monkeypatch, more, words):

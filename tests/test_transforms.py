@@ -18,7 +18,7 @@ from dataset.transforms import (
     shift_hue,
     stretch,
 )
-from dataset.vos_dataset import VOSDataset
+from dataset.vos_dataset import CROP_SCALE, VOSDataset
 
 TIMES = 30
 
@@ -98,7 +98,8 @@ def test_images_and_masks_of_a_video_stay_aligned():
     rng = np.random.default_rng(2)
     images, masks = zip(*[drawn()] * 3, strict=True)
     dataset = VOSDataset([], max_skip=5, crop=96)
-    pairs = [zip(*dataset._augment(rng, images, masks), strict=True) for _ in range(TIMES)]
+    window = {'scale': CROP_SCALE}
+    pairs = [zip(*dataset._augment(rng, images, masks, window), strict=True) for _ in range(TIMES)]
     assert_aligned((pair for frames in pairs for pair in frames), reach=2)
 
 

@@ -33,7 +33,7 @@ class Checkpoints:
     def save_network(self, model, label):
         if self.folder is not None:
             with whole_file(self.folder / f'{self.name}_{label}.pth') as part:
-                torch.save(model.network.state_dict(), part)
+                torch.save(model.result.state_dict(), part)
 
     def save_aside(self, model, iteration, label):
         """A checkpoint that does not replace the last good one -> its path, None for NULL."""
@@ -57,8 +57,8 @@ class Checkpoints:
 
 
 # what a resumed training must share with its first part in order to go on exactly
-BINDING = ('batch_size', 'crop', 'short_side', 'seed', 'amp', 'train_bn', 'clip_grad')
-BINDING += ('lr', 'steps', 'gamma', 'weight_decay')
+BINDING = ('batch_size', 'crop', 'short_side', 'paste', 'seed', 'amp', 'train_bn', 'clip_grad')
+BINDING += ('ema', 'lr', 'key_lr', 'steps', 'gamma', 'weight_decay')
 
 
 def resume(path, model, config):

@@ -55,6 +55,7 @@ def evaluate(args, benchmark, sequences, new_core_on, *, zip_root=None):
     settings = {
         'benchmark': benchmark,
         **core_options(args),
+        'compile': args.compile,
         'model': str(args.model),
         'model sha256': sha256(args.model),
         'device': device.type,

@@ -34,9 +34,11 @@ def add_schedule(group):
     add('-i', '--iterations', type=int, help='(300,000, 500,000, 150,000)')
     add('--steps', type=int, nargs='*', help='iterations at which the learning rate falls')
     add('--lr', type=float, default=1e-5)
+    add('--key_lr', type=float, default=1.0, help='of the key projections, times --lr (1)')
     add('--gamma', type=float, default=0.1, help='what the learning rate is multiplied by then')
     add('--weight_decay', type=float, default=1e-7)
     add('--clip_grad', type=float, help='largest norm of the gradient (no limit)')
+    add('--ema', type=float, help='evaluate and save a moving average of the weights (0.999, say)')
     add('--seed', type=int, default=0)
 
 
@@ -56,6 +58,9 @@ def add_data(group):
     add('--vos_root', type=Path, action='append', default=[], help='a tree of your own, repeatable')
     add('--crop', type=int, default=384, help='side of a training crop (384)')
     add('--short_side', type=int, help='scale frames to this short side first')
+    add(
+        '--paste', type=Path, help='cut-outs (PNG with alpha) to paste over videos, for little data'
+    )
     add('--num_workers', type=int, default=4, help='processes that make samples (4)')
 
 
@@ -94,10 +99,14 @@ def parse(description, argv=None):
         raise UserError(f'--crop {args.crop}: must be a multiple of 16, the stride of the network')
     if args.weight_decay < 0:
         raise UserError(f'--weight_decay {args.weight_decay}: must be at least 0')
-    for name in ('lr', 'gamma', 'clip_grad'):
+    for name in ('lr', 'key_lr', 'gamma', 'clip_grad'):
         value = getattr(args, name)
         if value is not None and not value > 0:
             raise UserError(f'--{name} {value}: must be greater than 0')
+    if args.ema is not None and not 0 < args.ema < 1:
+        raise UserError(f'--ema {args.ema}: must lie between 0 and 1')
+    if args.paste and args.stage == 0:
+        raise UserError('--paste: for stages 1 and 2; stage 0 has one object')
     if args.load_network and args.load_model:
         raise UserError('--load_network and --load_model: give one of them')
     if not args.id.replace('_', '').replace('-', '').replace('.', '').isalnum():

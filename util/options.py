@@ -19,6 +19,7 @@ def add_core_options(parser):
     add('--max_mem_frames', type=int, help='cap on the frames in memory; annotated ones stay')
     add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps')
     add('--amp', action='store_true', help='half precision where it is safe')
+    add('--compile', action='store_true', help='torch.compile the network, for long videos')
 
 
 def add_evaluation_options(parser, output):
