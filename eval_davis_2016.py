@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from util.errors import entry_point
-from util.options import add_evaluation_options, core_options
+from util.options import add_evaluation_options, check_evaluation, core_options
 
 
 @entry_point
@@ -16,6 +16,7 @@ def main(argv=None):
     parser.add_argument('--davis', type=Path, default=Path('../DAVIS/2016'), help='(%(default)s)')
     add_evaluation_options(parser, Path('output/davis_2016'))
     args = parser.parse_args(argv)
+    check_evaluation(args)
 
     from dataset.benchmarks import davis_2016
     from inference_core import core_factory

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from util.errors import entry_point
-from util.options import add_evaluation_options, core_options
+from util.options import add_evaluation_options, check_evaluation, core_options
 
 
 @entry_point
@@ -18,6 +18,7 @@ def main(argv=None):
     parser.add_argument('--zip', action='store_true', help='write OUTPUT.zip for the server')
     add_evaluation_options(parser, Path('output/youtube_SPLIT'))
     args = parser.parse_args(argv)
+    check_evaluation(args)
     args.output = Path(str(args.output).replace('SPLIT', args.split))
 
     from dataset.benchmarks import youtube_vos

@@ -135,6 +135,8 @@ class InferenceCore:
                 f'frame {self.index} is {describe(size)}, the frames before it are '
                 f'{describe(self._size)}; a video has one size'
             )
+        if image.device.type == 'cpu' and self.network.device.type == 'cuda':
+            image = image.pin_memory()  # so that the copy does not wait for what is computed
         image = image.to(self.network.device, non_blocking=True)
         image = image / 255 if image.dtype == torch.uint8 else image.float()
         pads = padding(*size, STRIDE)

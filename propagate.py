@@ -47,6 +47,10 @@ def check(args):
         raise UserError(f'--end {args.end}: must be greater than --start {args.start}')
 
 
+def short_side(args):
+    return None if args.size == -1 else args.size
+
+
 def choose_frames(args, names):
     """--start, --end and --stride -> a range of frame indices."""
     length = len(names) if names else sys.maxsize
@@ -57,7 +61,10 @@ def choose_frames(args, names):
 
 
 def check_source(args, source):
-    """Raise UserError for what a camera or a single mask cannot do."""
+    """Raise UserError for what a camera, a single mask or the network cannot do."""
+    from dataset.video import size_for_network
+
+    size_for_network(args.input, source.size, short_side(args))
     if source.names is None and (args.direction != 'forward' or args.resume):
         option = '--resume' if args.resume else f'--direction {args.direction}'
         raise UserError(f'{option}: not with a camera, whose past is gone')
@@ -96,8 +103,8 @@ def run(args):
         frames = source
         if indices.step < 0 and isinstance(source, VideoFile):  # which is read forward only
             frames = unpack(source, indices, clip.work / 'frames')
-        short_side = None if args.size == -1 else args.size
-        return Video(frames, masks, reader.read, short_side=short_side, indices=indices)
+        side = short_side(args)
+        return Video(frames, masks, reader.read, short_side=side, indices=indices)
 
     clip = Clip(
         folder,

@@ -4,15 +4,15 @@ python train.py --stage 0 --id s0
 torchrun --nproc_per_node=2 train.py --stage 2 --load_network saves/s0/s0_300000.pth --id s02
 """
 
-import itertools
+import contextlib
 import os
 import signal
-import tempfile
 import threading
 import time
-from pathlib import Path
+import traceback
+from functools import partial
 
-from util.errors import UserError, entry_point
+from util.errors import UserError, entry_point, is_out_of_memory, told
 from util.hyper_para import parse
 
 SCALARS_EVERY, PICTURES_EVERY = 100, 800  # iterations
@@ -27,6 +27,7 @@ def main(argv=None):
     import torch
 
     from util import distributed
+    from util.checkpoints import own_folder
     from util.run_info import choose_device
 
     device = distributed.own_device(choose_device(args.device))
@@ -34,22 +35,24 @@ def main(argv=None):
         torch.cuda.set_device(device)
     torch.backends.cudnn.benchmark = args.benchmark
     with (
+        own_folder(args) as folder,
         distributed.process_group('nccl' if device.type == 'cuda' else 'gloo'),
         torch.autograd.set_detect_anomaly(args.debug),
     ):
-        Training(args, device).run()
+        Training(args, device, folder).run()
 
 
 class Training:
     """One training on this process. `run` goes from where it stands to the last iteration."""
 
-    def __init__(self, args, device):
+    def __init__(self, args, device, folder):
         from model.model import PropagationModel
         from util import distributed
         from util.checkpoints import Checkpoints, resume
         from util.logger import Averages, Logger
 
         self.args, self.iteration, self.best = args, 0, None
+        self.is_sound = True  # whether the weights are those after `iteration` iterations
         self.is_main, self.processes = distributed.is_main(), distributed.world_size()
         self.model = PropagationModel(
             start_network(args).to(device),
@@ -66,55 +69,77 @@ class Training:
         )
         if args.load_model:
             self.iteration, self.best = resume(args.load_model, self.model, vars(args))
+        self.saved = self.iteration
+        self.model.optimizer.register_step_pre_hook(self.weights_change)
         self.dataset = open_dataset(args)
         self.validation = validation_set(args) if args.validate else []
-        writes = self.is_main and args.id != 'NULL'
-        folder = args.saves / args.id if writes else None
-        if writes and not args.load_model and (folder / f'{args.id}_checkpoint.pth').exists():
-            raise UserError(
-                f'{folder}: holds a training of this --id; go on with it (--load_model) or choose '
-                'another --id'
-            )
         self.checkpoints = Checkpoints(folder, args.id, vars(args))
+        self.stop = stop_signal()
         self.averages = Averages()
-        self.logger = Logger(args.log_root / args.id if writes else None)
+        self.logger = Logger(folder and args.log_root / args.id)
 
     def run(self):
-        """Train; Ctrl-C and SIGTERM end it after the iteration at hand, with a checkpoint."""
+        """Train; what stops it on the way leaves a checkpoint, if it can be written."""
+        try:
+            self.train()
+        except Exception as error:
+            sentence = told(error)
+            if is_out_of_memory(error):
+                sentence = (
+                    'out of memory: lower --batch_size, --crop or --num_workers, or use --amp'
+                )
+            traceback.clear_frames(error.__traceback__)  # what they hold may fill the memory
+            kept = self.keep()
+            if self.stop.is_set():  # a signal to all of them ends the workers first
+                raise KeyboardInterrupt from error
+            if sentence is None:
+                raise
+            raise UserError(f'{sentence}{kept}') from error
+
+    def keep(self):
+        """Save what was learnt since the last checkpoint -> how to go on from there."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # another worker's end would cut it short
+        if self.is_sound and self.iteration > self.saved:
+            # the fault that led here is the one to tell
+            with contextlib.suppress(OSError, MemoryError, RuntimeError):
+                self.save()
+        path = self.checkpoints.path
+        return f'; go on with --load_model {path}' if path and path.exists() else ''
+
+    def weights_change(self, *_):
+        """Called as the optimiser begins: until `step` has counted, a fault leaves them half so."""
+        self.is_sound = False
+
+    def train(self):
+        """Ctrl-C and SIGTERM end it after the iteration at hand, with a checkpoint."""
         from util.progress import progress_bar
 
         if self.is_main:
             self.announce()
         batches = self.open_batches()
-        stop = stop_signal()
         with progress_bar(
             self.args.iterations, 'iterations', label=64, hidden=not self.is_main
         ) as progress:
             while self.iteration < self.args.iterations:
                 begin = time.perf_counter()
-                batch = self.or_save(next, batches)
+                batch = next(batches)
                 waited = time.perf_counter() - begin
                 results = self.step(batch)
                 seconds = {'time': time.perf_counter() - begin, 'data_time': waited}
                 self.report(batch, results, seconds, progress)
                 if self.validation and self.is_due(self.args.validate_every):
-                    self.or_save(self.validate)
-                if self.is_due(self.args.save_every) or stop.is_set():
+                    self.validate()
+                is_told_to_stop = self.stop.is_set()  # asked once: it may be set in between
+                if self.is_due(self.args.save_every) or is_told_to_stop:
                     self.save()
-                if stop.is_set():
+                if is_told_to_stop:
                     raise KeyboardInterrupt
         self.logger.close()
 
-    def or_save(self, function, *args):
-        """Call it; if a file cannot be read, keep what was learnt so far."""
-        try:
-            return function(*args)
-        except UserError:
-            self.save()
-            raise
-
     def save(self):
         self.checkpoints.save(self.model, self.iteration, self.best)
+        self.saved = self.iteration
 
     def step(self, batch):
         from model.model import NonFiniteLoss
@@ -122,12 +147,14 @@ class Training:
         try:
             results = self.model.step(batch, self.iteration)
         except NonFiniteLoss as error:
+            self.is_sound = False
             path = self.checkpoints.save_aside(self.model, self.iteration, 'nonfinite')
             raise UserError(
                 f'the loss of iteration {self.iteration} is not finite, samples: {error}; lower '
                 f'--lr or set --clip_grad{f" (state before it: {path})" if path else ""}'
             ) from error
         self.iteration += 1
+        self.is_sound = True
         return results
 
     def is_due(self, every):
@@ -184,7 +211,12 @@ class Training:
 
     def validate(self):
         """J&F on --validate; the best network so far is kept as ID_best.pth."""
-        score = validate(self.model.result, self.validation, self.args.amp)
+        from inference_core import InferenceCore
+        from util.validation import mean_of
+
+        network = self.model.result.eval()
+        new_core = partial(InferenceCore, network, amp=self.args.amp)
+        score = mean_of(self.validation, new_core, network.device)
         self.model.set_batch_norm(self.args.train_bn)
         if not self.is_main:
             return
@@ -226,24 +258,6 @@ def validation_set(args):
     from dataset.benchmarks import davis_2017
 
     return [s._replace(short_side=args.validate_size) for s in davis_2017(args.validate)]
-
-
-def validate(network, sequences, amp):
-    """Mean J&F over the objects of all sequences, as InferenceCore segments them."""
-    from inference_core import InferenceCore
-    from util import distributed
-    from util.evaluation import num_frames, segment
-    from util.run_info import Stopwatch
-    from util.scores import mean_score, score_video
-
-    network.eval()
-    scores = []
-    with tempfile.TemporaryDirectory() as folder:
-        for sequence in distributed.share(sequences, cost=num_frames):
-            core = InferenceCore(network, amp=amp)
-            segment(sequence, core, Stopwatch(network.device), Path(folder))
-            scores += score_video(sequence.truth, Path(folder) / sequence.name).values()
-    return mean_score(itertools.chain(*distributed.gather(scores)))
 
 
 def stop_signal():

@@ -6,12 +6,14 @@ python try_correspondence.py SOURCE TARGET --point 370,250 --save out.png
 
 import argparse
 import importlib.util
+import math
 import os
 from pathlib import Path
 
 from util.errors import UserError, entry_point
 from util.options import DEFAULT_MODEL
 
+MAX_ENTRIES = 2**30  # of the map between two pictures, 4 GiB
 UNTRAINED = Path(__file__).resolve().parent / 'demo' / 'untrained.pth'  # of `make demo`
 
 
@@ -68,7 +70,10 @@ def check(args):
 
 def motorcycle():
     """The paths of the stereo pair inside the installed scikit-image, which is not imported."""
-    folder = Path(importlib.util.find_spec('skimage').origin).parent / 'data'
+    package = importlib.util.find_spec('skimage')
+    if package is None:
+        raise UserError('scikit-image, whose pictures are the default, is not there; give two')
+    folder = Path(package.origin).parent / 'data'
     return tuple(str(folder / f'motorcycle_{side}.png') for side in ('left', 'right'))
 
 
@@ -159,15 +164,20 @@ def relate(network, source, target, short_side):
     is) -> the Correspondence between them."""
     import torch
 
-    from dataset.video import resize_image, scaled
+    from dataset.video import resize_image, size_for_network
     from model.correspondence import Correspondence, Grid, correspond
 
-    images, grids = [], []
-    for picture in (source, target):
-        size = scaled(picture.shape[:2], short_side)
+    pictures = {'source': source, 'target': target}
+    sizes = [size_for_network(name, p.shape[:2], short_side) for name, p in pictures.items()]
+    grids = [Grid(p.shape[:2], size) for p, size in zip(pictures.values(), sizes, strict=True)]
+    num_entries = math.prod(math.prod(grid.shape) for grid in grids)
+    if num_entries > MAX_ENTRIES:
+        many = f'{num_entries / 1e9:.1f} billion pairs of cells, {MAX_ENTRIES / 1e9:.1f} at most'
+        raise UserError(f'--size {short_side or -1}: {many}; choose a smaller --size')
+    images = []
+    for picture, size in zip(pictures.values(), sizes, strict=True):
         image = torch.from_numpy(picture).permute(2, 0, 1).float() / 255
         images.append(resize_image(image, size))
-        grids.append(Grid(picture.shape[:2], size))
     return Correspondence(correspond(network, *images), *grids)
 
 

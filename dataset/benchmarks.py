@@ -39,16 +39,18 @@ class Sequence(NamedTuple):
         return Video(
             source,
             self.masks,
-            load_foreground if self.binary else load_mask,
+            self.read_mask,
             short_side=self.short_side,
             indices=range(first, len(self.frames)),
             resize=self.resize,
         )
 
-
-def load_foreground(path):
-    """A mask of any ids as one object: uint8 (H, W) of 0 and 1."""
-    return (load_mask(path) > 0).astype('uint8')
+    def read_mask(self, path):
+        """-> uint8 (H, W) of ids; of 0 and 1 if any id is the one object."""
+        mask = load_mask(path)
+        if len(self.masks) == 1 and not mask.any():
+            raise UserError(f'{path}: a mask without objects, every pixel is background (0)')
+        return (mask > 0).astype('uint8') if self.binary else mask
 
 
 def davis_2017(root, split='val'):
@@ -131,8 +133,11 @@ def required_frames(split_root, name):
     """The frames of a video that are evaluated, by meta.json or the sparse JPEGImages tree."""
     meta, sparse = split_root / 'meta.json', split_root / 'JPEGImages' / name
     if meta.is_file():
-        objects = json.loads(meta.read_text())['videos'].get(name, {}).get('objects', {})
-        return {frame for entry in objects.values() for frame in entry['frames']}
+        try:
+            objects = json.loads(meta.read_text())['videos'].get(name, {}).get('objects', {})
+            return {frame for entry in objects.values() for frame in entry['frames']}
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UserError(f'{meta}: damaged ({error}); get it again, or remove it') from error
     return {frame.stem for frame in list_frames(sparse)} if sparse.is_dir() else set()
 
 
@@ -160,13 +165,21 @@ def read_list(path):
     """Video names, one a line; or the 2016 lists, with a frame and its mask in each line."""
     if not path.is_file():
         raise UserError(f'{path}: no such file (the list of videos)')
-    lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    try:
+        lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f'{path}: no text ({error.reason}); get the list of videos again'
+        ) from error
     names = [words[0] if len(words) == 1 else Path(words[0]).parent.name for words in lines]
     if not names:
         raise UserError(f'{path}: lists no videos')
     plain = [words[0] for words in lines if len(words) == 1]
     if len(plain) != len(set(plain)):
         raise UserError(f'{path}: lists a video twice')
+    for name in names:
+        if name in ('.', '..') or '/' in name:  # results would be written elsewhere
+            raise UserError(f'{path}: {name!r} is no name of a video; remove this line')
     return list(dict.fromkeys(names))
 
 
@@ -180,7 +193,7 @@ def list_masks(folder):
 
 def consecutive(frames):
     """Raise UserError where the numbers in the names of a video's frames have a gap."""
-    numbers = [int(frame.stem) for frame in frames if frame.stem.isdigit()]
+    numbers = [int(frame.stem) for frame in frames if frame.stem.isdecimal()]
     for before, after in itertools.pairwise(numbers):
         if after != before + 1:
             missing = f'{before + 1:0{len(frames[0].stem)}}'

@@ -1,6 +1,9 @@
 """Training samples without an end, in an order that depends on seed and position only."""
 
+import re
+
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from dataset.samples import use_one_thread
@@ -66,9 +69,21 @@ def endless_batches(dataset, sampler, iterations, *, num_workers, pin_memory):
         pin_memory=pin_memory,
         prefetch_factor=4 if num_workers else None,
         worker_init_fn=use_one_thread,
+        generator=torch.Generator(),  # else it draws from that of the training, at each start
     )
     try:
         yield from loader
-    except UserError as error:  # of a worker: its traceback, with the sentence at the end
-        sentence = str(error).strip().splitlines()[-1]
-        raise UserError(sentence.rpartition('UserError: ')[2]) from error
+    except (UserError, OSError, EOFError) as error:
+        if not num_workers:
+            raise
+        raise as_told(error) from error
+
+
+def as_told(error):
+    """What a loader with workers raises -> what it means."""
+    if isinstance(error, EOFError) or getattr(error, 'errno', None) is not None:  # raised here
+        if isinstance(error, (ConnectionError, FileNotFoundError, EOFError)):
+            return RuntimeError('DataLoader worker has ended while it handed over a sample')
+        return OSError(error.errno, error.strerror, error.filename)
+    sentence = str(error).strip().splitlines()[-1]  # before it, the traceback of the worker
+    return UserError(re.sub(r'^[\w.]*Error: ', '', sentence))

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 
 from util.errors import UserError
-from util.images import read_image
+from util.images import image_size, read_image
 
 NUM_FRAMES = 3
 
 
 def read_picture(path):
     """-> uint8 (H, W, 3) RGB; like `read_image`, in a third of its time if it is a whole JPEG."""
+    image_size(path)  # raises UserError for a bomb, of which OpenCV reads more, and for a pipe
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:

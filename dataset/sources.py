@@ -17,9 +17,15 @@ from PIL import Image
 from dataset.containers import check_whole
 from util.errors import UserError
 from util.files import list_files, whole_file
-from util.images import SUFFIXES, image_size, read_image
+from util.images import MAX_PIXELS, SUFFIXES, check_pixels, image_size, read_image
 
+# FFmpeg reads much else for a video: a text as a picture of it, a list of other files to join
+CONTAINERS = (
+    'mov,matroska,webm,avi,flv,gif,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,ogg,asf,mxf,nut,rm,dv,'
+    'wtv,yuv4mpegpipe,wav,mp3,flac,aac'
+)
 REMEDY = 'get the whole file, or re-encode what there is'
+MAX_CAMERAS = 1000
 MAX_FPS = 240  # containers without a frame rate state their clock instead, such as 1000
 MAX_UNDECODED = 16  # frames; as many B frames can follow the cut that took their reference
 
@@ -30,8 +36,10 @@ def open_source(spec):
     if path.is_dir():
         return ImageFolder(list_images(path))
     if path.is_file():
+        if path.suffix.lower() in SUFFIXES:
+            raise UserError(f'{path}: a single picture; give a video or the folder of all pictures')
         return VideoFile(path)
-    if str(spec).isdecimal():
+    if str(spec).isdecimal() and int(spec) < MAX_CAMERAS:
         return Camera(int(spec))
     raise UserError(f'{spec}: no such file or folder; give a video, a folder of images or a camera')
 
@@ -96,10 +104,16 @@ class VideoFile:
     def _open(self):
         """Container and video stream, closed at the end; errors become UserError."""
         try:
-            with av.open(str(self.path)) as container:
-                if not container.streams.video:
+            # file: for names with a colon, which would be of a protocol
+            with av.open(
+                f'file:{self.path}', options={'format_whitelist': CONTAINERS}
+            ) as container:
+                streams = [s for s in container.streams.video if not is_cover(s)]
+                if not streams:
                     raise UserError(f'{self.path}: holds no video stream; give another file')
-                yield container, container.streams.video[0]
+                check_pixels(self.path, (streams[0].width, streams[0].height))
+                streams[0].codec_context.options = {'max_pixels': str(MAX_PIXELS)}
+                yield container, streams[0]
         except (av.FFmpegError, OSError) as error:
             reason = f'cannot be read as a video ({error.strerror})'
             raise UserError(f'{self.path}: {reason}; {REMEDY}') from error
@@ -148,6 +162,11 @@ class VideoFile:
         if len(self.names) - number > min(MAX_UNDECODED, len(self.names) // 4):
             missing = f'only {number} of {len(self.names)} frames can be decoded'
             raise UserError(f'{self.path}: {missing}; {REMEDY}')
+
+
+def is_cover(stream):
+    """Whether this is the picture that comes with a song."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def is_shown(packet, stream):

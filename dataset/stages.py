@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Dataset
 
+from dataset.benchmarks import read_list
 from dataset.composite_dataset import CompositeDataset
 from dataset.cutouts import find_cutouts
 from dataset.static_dataset import StaticDataset, find_pairs
@@ -187,8 +188,8 @@ def davis_names(folder):
     lists = folder / 'ImageSets' / '2017'
     train, val = lists / 'train.txt', lists / 'val.txt'
     if train.is_file():
-        return train.read_text().split()
-    held_out = set(val.read_text().split()) if val.is_file() else set()
+        return read_list(train)
+    held_out = set(read_list(val)) if val.is_file() else set()
     names = set(video_names(tree_folders(folder)[0]))
     return sorted(names - held_out) if held_out < names else None
 

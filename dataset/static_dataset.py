@@ -1,17 +1,18 @@
 """Stage 0: three views of one image and its object, as if it were a short video."""
 
-import os
 from pathlib import Path
 
 import numpy as np
+from PIL import ImageOps
 from torch.utils.data import Dataset
 
 from dataset.samples import NUM_FRAMES, make_sample, read_picture
 from dataset.tps import ThinPlateWarp
 from dataset.transforms import Affine, Jitter, Window, flip, resize
-from dataset.video import fit_mask, scaled
+from dataset.video import fit_mask, size_for_network
 from util.errors import UserError
 from util.files import list_files
+from util.folders import walk
 from util.images import open_image
 
 IMAGE_SUFFIXES, MASK_SUFFIXES = ('.jpg', '.jpeg'), ('.png',)
@@ -44,7 +45,7 @@ class StaticDataset(Dataset):
     def sample(self, index, rng):
         image, mask = read_pair(*self.pairs[index])
         # first, and not after the turns as published: it comes to the same, and they cost less
-        size = scaled(mask.shape, self.short_side)
+        size = size_for_network(self.pairs[index][0], mask.shape, self.short_side)
         image, mask = resize(image, size), resize(mask, size)
         zoom = Affine.sample(rng, scale=(0.8, 1.5))
         image, mask = zoom(image), zoom(mask)
@@ -80,6 +81,7 @@ def read_foreground(path):
     hold ids; any id is the object.
     """
     with open_image(path) as image:
+        image = ImageOps.exif_transpose(image)
         if image.mode == 'P':
             return (np.array(image) > 0).astype(np.uint8)
         values = np.array(image.convert('L'))
@@ -109,8 +111,7 @@ def match_pairs(folder):
     if not Path(folder).is_dir():
         raise UserError(f'{folder}: no such folder')
     pairs, alone = [], []
-    for place, folders, _ in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+    for place in walk(folder):
         images = {path.stem: path for path in list_files(place, IMAGE_SUFFIXES)}
         masks = {path.stem: path for path in list_files(place, MASK_SUFFIXES)}
         pairs += [(path, masks[stem]) for stem, path in images.items() if stem in masks]

@@ -18,6 +18,8 @@ from util.ahead import run_ahead
 from util.errors import UserError
 from util.masks import MaskReader
 
+MAX_PIXELS = 2**25  # for the network, which takes about 1 KiB each; a frame of 8K has as many
+
 
 class Frame(NamedTuple):
     """A frame as `InferenceCore.step` takes it, and as people see it."""
@@ -47,7 +49,7 @@ class Video:
         self.resize = resize or resize_image
         self.size = source.size  # H, W
         self.is_live = source.names is None
-        self.network_size = scaled(source.size, short_side)
+        self.network_size = size_for_network('the input', source.size, short_side)
         self.indices = indices if indices is not None else range(len(source.names))
 
     def name(self, index):
@@ -88,6 +90,16 @@ def scaled(size, short_side):
     if short_side is None:
         return tuple(size)
     return tuple(int(short_side * side / min(size)) for side in size)
+
+
+def size_for_network(what, size, short_side):
+    """`scaled`; raises UserError where that would be too much for the network."""
+    height, width = scaled(size, short_side)
+    if height * width > MAX_PIXELS:
+        sizes = f'{size[1]}x{size[0]}, of which --size {short_side or -1} makes {width}x{height}'
+        limit = f'the network takes up to {MAX_PIXELS // 10**6} million pixels'
+        raise UserError(f'{what}: {sizes}, and {limit}; choose another --size')
+    return height, width
 
 
 def resize_image(image, size):
@@ -156,6 +168,9 @@ def masks_by_name(folder, source, indices):
                 f'{source.names[0]} to {source.names[-1]}'
             )
         if index in indices:
+            if index in masks:
+                names = f'{masks[index].name} and {file.name}'
+                raise UserError(f'{folder}: {names} are masks for one frame; remove one')
             masks[index] = file
         elif index in range(indices.start, indices.stop):
             raise UserError(

@@ -4,6 +4,7 @@ Legend: B batch, K objects, T frames, H W image (multiples of 16), h w = H/16 W/
 CV = 512.
 """
 
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from torch import nn
 from model.inference import prepare_for_inference
 from model.memory import affinity, aggregate_logits, readout
 from model.modules import Decoder, KeyValue, MaskRGBEncoder, RGBEncoder
+from model.quantized import dequantize
 from util.errors import UNREADABLE, UserError
 
 STRIDE = 16  # of keys and values
@@ -116,7 +118,8 @@ class PropagationNetwork(nn.Module):
 def load_network(path, device='cpu', *, multi_object=False, for_inference=False, compiled=False):
     """Read a checkpoint into a PropagationNetwork on `device`, in evaluation mode.
 
-    path: network weights as published, or a training checkpoint (a dict with an entry 'network').
+    path: network weights as published, a training checkpoint (a dict with an entry 'network'), or
+    one in a quarter of its size (model.quantized).
     The number of input channels of the mask encoder (4: stage 0, 5: all others) is read off the
     file; with `multi_object` a stage-0 file is refused. Only tensors are unpickled.
     for_inference: made ready for it, and for nothing else, by `prepare_for_inference`; `compiled`,
@@ -147,16 +150,29 @@ def read_weights(path):
             'download_model.py'
         )
     try:
-        weights = torch.load(path, map_location='cpu', weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of TorchScript, before it is refused
+            weights = torch.load(path, map_location='cpu', weights_only=True)
     except UNREADABLE as error:
         reason = str(error).strip().split('\n')[0][:120] or type(error).__name__
         raise UserError(f'{path}: not a readable checkpoint ({reason})') from error
+    scales = {}
     if isinstance(weights, dict) and isinstance(weights.get('network'), dict):
-        weights = weights['network']
-    if not isinstance(weights, dict) or not all(torch.is_tensor(w) for w in weights.values()):
+        weights, scales = weights['network'], weights.get('scales', {})
+    if not isinstance(weights, dict) or not all(map(is_weight, weights, weights.values())):
         raise UserError(f'{path}: holds no network weights (expected names with tensors)')
+    try:
+        weights = dequantize(weights, scales)
+    except UNREADABLE as error:
+        raise UserError(f'{path}: its scales do not fit its weights; get it again') from error
     # a network saved from inside DistributedDataParallel
     return {name.removeprefix('module.'): weight for name, weight in weights.items()}
+
+
+def is_weight(name, value):
+    """Whether these are a name and plain numbers."""
+    is_plain = torch.is_tensor(value) and value.layout == torch.strided and not value.is_meta
+    return isinstance(name, str) and is_plain
 
 
 def check_weights(path, weights, expected):

@@ -42,6 +42,9 @@ def start_from_imagenet(network, source):
         if trunk not in ('rgb_encoder', 'mask_rgb_encoder'):
             continue
         pretrained = resnet.get(rest.replace('res2.', 'layer1.', 1))
+        wanted = tensor[:, :3] if name == CONV1 else tensor
+        if pretrained is not None and pretrained.shape != wanted.shape:
+            raise UserError(f'{source}: not a ResNet-50 of torchvision ({rest} has another shape)')
         if name == CONV1:
             tensor.copy_(with_extra_channels(pretrained, tensor.shape[1]))
         elif pretrained is not None:

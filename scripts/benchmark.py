@@ -17,9 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from util.errors import entry_point
-from util.options import check_least
+from util.errors import UserError, entry_point
+from util.options import check_least, check_most
 
+MAX_SIDE = 4096
 BENCHMARKS = ('inference', 'read', 'train', 'data', 'correspondence')
 
 
@@ -37,9 +38,13 @@ def main(argv=None):
     add('-b', '--batch_size', type=int, default=4)
     add('--device', default='auto')
     add('--amp', action='store_true', help='ours in half precision, the twin in float32')
+    add('--compile', action='store_true', help='ours by torch.compile, for inference')
     add('--json', type=Path, help='write the figures there, too')
     args = parser.parse_args(argv)
     check_least(args, rounds=1, crop=32, batch_size=1, frames=4)
+    check_most(args, rounds=1000, crop=MAX_SIDE, batch_size=4096, frames=10_000)
+    if args.json and not args.json.parent.is_dir():
+        raise UserError(f'--json {args.json}: no such folder; make it, or choose another')
     args.rounds = args.rounds or (1 if args.what == 'inference' else 5)
     figures = importlib.import_module(f'scripts.benchmarks.{args.what}').run(args)
     for name, value in figures.items():
@@ -55,6 +60,8 @@ def size(text):
     match = re.fullmatch(r'(\d+)x(\d+)', text)
     if not match or min(map(int, match.groups())) < 16:
         raise argparse.ArgumentTypeError(f'{text}: give HEIGHTxWIDTH, 480x864 say')
+    if max(map(int, match.groups())) > MAX_SIDE:
+        raise argparse.ArgumentTypeError(f'{text}: {MAX_SIDE} at most')
     return tuple(map(int, match.groups()))
 
 

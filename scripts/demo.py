@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from util.errors import entry_point  # noqa: E402
+from util.options import check_least, check_most  # noqa: E402
 
 
 @entry_point
@@ -19,11 +20,20 @@ def main(argv=None):
     parser.add_argument('--output', type=Path, default=ROOT / 'demo', help='(default: demo/)')
     parser.add_argument('--num-frames', type=int, default=40)
     args = parser.parse_args(argv)
+    check_least(args, **{'num-frames': 3})  # the first and the last are not scored
+    check_most(args, **{'num-frames': 1000})
 
+    from util.disk import only_one_in
+    from util.files import writable_folder
+
+    with only_one_in(writable_folder(args.output)):
+        run(args)
+
+
+def run(args):
     import propagate
     from scripts import make_demo_clip
 
-    args.output.mkdir(parents=True, exist_ok=True)
     model = choose_model(args.output)
     clip, results = args.output / 'clip', args.output / 'results'
     make_demo_clip.main(['--output', str(clip), '--num-frames', str(args.num_frames)])

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from util.errors import entry_point
-from util.options import check_least
+from util.options import MAX_WORKERS, check_least, check_most
 
 
 @entry_point
@@ -24,6 +24,7 @@ def main(argv=None):
     add('--num_workers', type=int, help='processes (one per CPU, 8 at most)')
     args = parser.parse_args(argv)
     check_least(args, short_side=1, num_workers=1)
+    check_most(args, num_workers=MAX_WORKERS)
 
     from dataset.vos_dataset import tree_folders
     from scripts.resizing import resize_folder

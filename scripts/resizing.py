@@ -4,20 +4,21 @@ Pictures (.jpg) bicubic, smoothed; masks (.png) nearest, of the same mode and pa
 enough, and other files, are copied as they are: nothing is made larger.
 """
 
+import io
 import os
 import shutil
 from functools import partial
-from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from dataset.static_dataset import IMAGE_SUFFIXES, MASK_SUFFIXES
 from dataset.video import scaled
-from scripts.check_dataset import run
 from util.disk import only_one
 from util.errors import UserError
 from util.files import whole_file
+from util.folders import walk
 from util.images import open_image, read_image
+from util.in_processes import in_processes
 
 QUALITY = 95  # of JPEG
 
@@ -40,7 +41,8 @@ def resize_folder(source, target, short_side, num_workers=None):
         for folder in {file.parent for file in files}:
             (aside / folder).mkdir(parents=True, exist_ok=True)
         jobs = [file for file in files if not is_newer(aside / file, source / file)]
-        for _ in run(partial(resize_file, source, aside, short_side), jobs, 'files', num_workers):
+        resize = partial(resize_file, source, aside, short_side)
+        for _ in in_processes(resize, jobs, 'files', num_workers):
             pass
         os.replace(aside, target)
     print(f'{target}: {len(files)} files, short side {short_side}')
@@ -51,10 +53,9 @@ def list_tree(folder):
     if not folder.is_dir():
         raise UserError(f'{folder}: no such folder')
     files = []
-    for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith('.'))
-        here = Path(place).relative_to(folder)
-        files += [here / name for name in sorted(names) if not name.startswith('.')]
+    for place in walk(folder):
+        paths = [path for path in sorted(place.iterdir()) if not path.is_dir()]
+        files += [path.relative_to(folder) for path in paths if not path.name.startswith('.')]
     return files
 
 
@@ -78,15 +79,17 @@ def resize_file(source, target, short_side, file):
         smaller = shrink(Image.fromarray(read_image(path)), short_side, Image.Resampling.BICUBIC)
     elif suffix in MASK_SUFFIXES:
         with open_image(path) as mask:
-            mask.load()
-            smaller = shrink(mask, short_side, Image.Resampling.NEAREST)
+            upright = ImageOps.exif_transpose(mask)
+            smaller = shrink(upright, short_side, Image.Resampling.NEAREST)
     with whole_file(target / file) as part:
         if smaller is None:
             shutil.copyfile(path, part)
         elif suffix in MASK_SUFFIXES:
             smaller.save(part, format='PNG')
         else:
-            smaller.save(part, format='JPEG', quality=QUALITY)
+            content = io.BytesIO()  # to a file, Pillow does not notice that a full disk cuts it off
+            smaller.save(content, format='JPEG', quality=QUALITY)
+            part.write_bytes(content.getbuffer())
 
 
 def shrink(image, short_side, resample):

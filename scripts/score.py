@@ -44,6 +44,8 @@ def choose_videos(args):
         if not folder.is_dir():
             raise UserError(f'{folder}: no such folder')
     here, there = (set(video_folders(f)) for f in (args.truth, args.predictions))
+    if not here:
+        raise UserError(f'{args.truth}: holds no folder of masks per video')
     chosen = set(args.videos or ())
     if args.list:
         chosen |= set(read_list(args.list))
@@ -54,8 +56,6 @@ def choose_videos(args):
                 f'{folder}: lacks {missing[0]} ({len(missing)} videos in all); name those to '
                 'score with --videos or --list'
             )
-    if not chosen and not here:
-        raise UserError(f'{args.truth}: holds no folder of masks per video')
     return sorted(chosen or here)
 
 

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests import stand_in
+from tests.bad_inputs.pictures import png
 from util.errors import UserError
-from util.images import image_size, read_image
+from util.images import MAX_PIXELS, image_size, read_image
 
 PICTURE = stand_in.clip(1, 40, 60)[0][0]
 GREY = np.asarray(Image.fromarray(PICTURE).convert('L'))
@@ -63,3 +64,27 @@ def test_a_file_that_is_no_image_is_refused(tmp_path, content):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match=r'gone\.png: no such file'):
         read_image(tmp_path / 'gone.png')
+
+
+def test_the_limit_of_pixels_is_told_from_the_header(tmp_path):
+    for height, allowed in ((MAX_PIXELS // 8192, True), (MAX_PIXELS // 8192 + 1, False)):
+        (tmp_path / 'large.png').write_bytes(png(8192, height))
+        if allowed:
+            assert image_size(tmp_path / 'large.png') == (height, 8192)
+        else:
+            with pytest.raises(UserError, match=rf'large\.png: 8192x{height}, .* 134 million'):
+                image_size(tmp_path / 'large.png')
+
+
+@pytest.mark.parametrize(
+    'array, words',
+    [
+        (np.ones((4, 6), np.float32), 'fractions'),
+        (np.full((4, 6), 70000, np.int32), 'more than 16 bits'),
+        (np.full((4, 6), -1, np.int32), 'more than 16 bits'),
+    ],
+)
+def test_values_without_a_known_white_are_refused(tmp_path, array, words):
+    Image.fromarray(array).save(tmp_path / 'values.tif')
+    with pytest.raises(UserError, match=rf'values\.tif: .*{words}'):
+        read_image(tmp_path / 'values.tif')

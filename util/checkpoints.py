@@ -1,11 +1,13 @@
 """Training checkpoints on disk: whole or not there, and all that an exact resume needs."""
 
+import contextlib
 from pathlib import Path
 
 import torch
 
+from util import distributed
 from util.errors import UNREADABLE, UserError
-from util.files import whole_file
+from util.files import save_tensors
 from util.run_info import versions
 
 
@@ -19,29 +21,25 @@ class Checkpoints:
         self.folder, self.name = folder, name
         self.config = {key: plain(value) for key, value in config.items()}
         self.commit = git_commit()
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder and checkpoint_path(folder, name)
 
     def save(self, model, iteration, best=None):
         """After `iteration` iterations: the network, and the state to go on from."""
         if self.folder is None:
             return
         self.save_network(model, iteration)
-        with whole_file(self.folder / f'{self.name}_checkpoint.pth') as part:
-            torch.save(self.state(model, iteration, best), part)
+        save_tensors(self.path, self.state(model, iteration, best))
 
     def save_network(self, model, label):
         if self.folder is not None:
-            with whole_file(self.folder / f'{self.name}_{label}.pth') as part:
-                torch.save(model.result.state_dict(), part)
+            save_tensors(self.folder / f'{self.name}_{label}.pth', model.result.state_dict())
 
     def save_aside(self, model, iteration, label):
         """A checkpoint that does not replace the last good one -> its path, None for NULL."""
         if self.folder is None:
             return None
         path = self.folder / f'{self.name}_{label}_{iteration}.pth'
-        with whole_file(path) as part:
-            torch.save(self.state(model, iteration, None), part)
+        save_tensors(path, self.state(model, iteration, None))
         return path
 
     def state(self, model, iteration, best):
@@ -54,6 +52,35 @@ class Checkpoints:
             'versions': versions(),
             'git_commit': self.commit,
         }
+
+
+@contextlib.contextmanager
+def own_folder(args):
+    """saves/ID, with other trainings kept out of it; None where this process writes nothing.
+
+    args: saves, id and load_model are looked at. Raises UserError.
+    """
+    if args.id == 'NULL' or not distributed.is_main():
+        yield None
+        return
+    folder = args.saves / args.id
+    try:
+        with distributed.own_folder(folder, '--saves'):
+            if not args.load_model and checkpoint_path(folder, args.id).exists():
+                raise UserError(
+                    f'{folder}: holds a training of this --id; go on with it (--load_model) or '
+                    'choose another --id'
+                )
+            for part in folder.glob('.*.part'):  # of a training that was killed
+                part.unlink()
+            yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # if it is empty
+
+
+def checkpoint_path(folder, name):
+    return folder / f'{name}_checkpoint.pth'
 
 
 # what a resumed training must share with its first part in order to go on exactly

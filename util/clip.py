@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from util.ahead import WriteBehind
-from util.errors import UserError
+from util.disk import only_one_in
+from util.errors import UserError, memory_advice
 from util.files import save_json, writable_folder
 from util.journal import WORK, CannotResume, Journal, earlier_run, start_anew
 from util.masks import load_mask, save_mask
@@ -18,6 +19,10 @@ from util.run_info import Stopwatch, peak_memory, versions
 from util.visualize import open_album
 
 RESULTS = ('overlay.mp4', 'contact_sheet.png', 'run.json')
+NO_ROOM = (
+    'the masks so far are kept; make room and go on with --resume, or start again with a smaller '
+    '--size or --max_mem_frames, or with --amp'
+)
 
 
 def claim_output(folder, inputs):
@@ -175,6 +180,11 @@ def write_clip(folder, clip, direction, settings, album_options, *, resume):
     settings: everything that the masks depend on; a run is only resumed if they are the same.
     album_options: see `util.visualize.open_album`.
     """
+    with only_one_in(folder), memory_advice(NO_ROOM):
+        write_results(folder, clip, direction, settings, album_options, resume)
+
+
+def write_results(folder, clip, direction, settings, album_options, resume):
     begin = time.perf_counter()
     state = 'new'
     if resume:
@@ -196,7 +206,7 @@ def write_clip(folder, clip, direction, settings, album_options, *, resume):
                 raise UserError('the input gives no frame; choose others with --start and --end')
     except CannotResume as error:
         print(f'starting again: {error}')
-        return write_clip(folder, clip, direction, settings, album_options, resume=False)
+        return write_results(folder, clip, direction, settings, album_options, resume=False)
     except BaseException:
         if not any([*clip.masks.glob('*.png'), *clip.work.glob('masks/*.png')]):
             shutil.rmtree(clip.work)  # nothing worth resuming

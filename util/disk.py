@@ -1,6 +1,7 @@
 """Space on the disk, sizes, checksums, and one process at a time."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -9,6 +10,9 @@ from pathlib import Path
 
 from util.errors import UserError
 from util.progress import progress_bar
+
+# of file systems without locks, such as Lustre often is: these have to do without
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def check_md5(path, expected):
@@ -45,12 +49,13 @@ def naming(path):
 
 
 @contextlib.contextmanager
-def only_one(path):
+def only_one(path, lock=None):
     """Raise UserError if another process is at work on this file or folder.
 
-    The lock dies with its process, however that ends, and is not handed down to workers.
+    lock: the file that says so, .NAME.lock beside it by default. The lock dies with its process,
+    however that ends, and is not handed down to workers.
     """
-    lock = path.with_name(f'.{path.name}.lock')
+    lock = lock or path.with_name(f'.{path.name}.lock')
     busy = UserError(f'{path}: another process is at work on it; wait for it')
     with open(lock, 'w') as file:
         try:
@@ -60,10 +65,18 @@ def only_one(path):
                 raise busy
         except (BlockingIOError, PermissionError, FileNotFoundError) as error:
             raise busy from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
         try:
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+def only_one_in(folder):
+    """`only_one` for a folder of results; the lock lies in it, where its user may surely write."""
+    return only_one(folder, folder / '.lock')
 
 
 def size_of(path):

@@ -10,6 +10,9 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
+from util.disk import only_one_in
+from util.files import writable_folder
+
 
 def rank():
     return int(os.environ.get('RANK', 0))
@@ -38,6 +41,16 @@ def process_group(backend='gloo', timeout=timedelta(hours=24)):
         yield
     finally:
         dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def own_folder(path, option='--output'):
+    """Make a folder for results and keep other runs out; the first process does so for all."""
+    if not is_main():
+        yield
+        return
+    with only_one_in(writable_folder(path, option)):
+        yield
 
 
 def gather(thing):

@@ -154,7 +154,7 @@ def state_of(part):
 def read_state(part):
     try:
         return json.loads(state_of(part).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return {'size': None, 'validator': None}
 
 

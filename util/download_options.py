@@ -3,6 +3,7 @@
 import sys
 import textwrap
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from util.errors import UserError
 from util.published import TERMS
@@ -30,8 +31,16 @@ def add_archive_options(parser, table):
 
 
 def check_mirror(args):
-    if args.mirror and not args.mirror.startswith(('http://', 'https://')):
+    if args.mirror is None:
+        return
+    try:
+        url = urlsplit(args.mirror)
+    except ValueError:  # a bracket without its other
+        url = urlsplit('')
+    if not args.mirror.startswith(('http://', 'https://')):
         raise UserError(f'--mirror {args.mirror}: must start with http:// or https://')
+    if not url.hostname:
+        raise UserError(f'--mirror {args.mirror}: names no server; give http://SERVER/FOLDER')
 
 
 def run(args, table):
@@ -84,7 +93,7 @@ def agree(items, yes):
         print('\n'.join(lines))
     if yes:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UserError('the terms are not accepted, and nobody is there to ask; pass --yes')
     try:
         answer = input('Download under these terms? [y/N] ')

@@ -17,8 +17,8 @@ import torch
 
 from util import distributed
 from util.ahead import WriteBehind
-from util.errors import UserError
-from util.files import save_json, sha256, whole_file, writable_folder
+from util.errors import UserError, memory_advice
+from util.files import save_json, sha256, whole_file
 from util.journal import difference
 from util.masks import save_mask
 from util.options import check_least, core_options
@@ -27,6 +27,10 @@ from util.run_info import Stopwatch, choose_device, device_name, peak_memory, ve
 from util.scores import print_table, save_table, score_video, table
 
 RESULTS = ('scores.csv', 'scores.json')
+NO_ROOM = (
+    'make room and run it again with --resume, or use another --output with a smaller '
+    '--max_mem_frames or with --amp'
+)
 
 
 class Outcome(NamedTuple):
@@ -61,6 +65,12 @@ def evaluate(args, benchmark, sequences, new_core_on, *, zip_root=None):
         'device': device.type,
         'torch': str(torch.__version__),
     }
+    with distributed.own_folder(args.output):
+        run(args, sequences, new_core, device, settings, zip_root)
+
+
+def run(args, sequences, new_core, device, settings, zip_root):
+    """What the processes of a run do together: see `evaluate`."""
     begin = time.perf_counter()
     with distributed.process_group():
         todo = distributed.from_main(start, args, sequences, settings)
@@ -94,7 +104,7 @@ def choose(sequences, names):
 
 def start(args, sequences, settings):
     """Make the output folder ready -> the sequences that are still to be done."""
-    output = writable_folder(args.output)
+    output = args.output
     names = [sequence.name for sequence in sequences]
     present = [name for name in names if (output / name).exists()]
     before = recorded(output)
@@ -137,7 +147,8 @@ def segment_all(sequences, new_core, device, args):
             progress.update(label=f'{sequence.name} ({number} of {len(sequences)})')
             watch = Stopwatch(device)
             try:
-                segment(sequence, new_core(), watch, args.output, args.num_workers, progress)
+                with memory_advice(NO_ROOM):
+                    segment(sequence, new_core(), watch, args.output, args.num_workers, progress)
                 error = None
             except UserError as fault:
                 error = str(fault)

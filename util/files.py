@@ -19,6 +19,11 @@ def whole_file(path):
     try:
         yield part
         os.replace(part, path)
+    except OSError as error:  # that a disk is full comes without a name, or with the part's
+        names = (error.filename, error.filename2)
+        if error.errno and (error.filename is None or str(part) in names):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -26,6 +31,19 @@ def whole_file(path):
 def save_json(path, content):
     with whole_file(path) as part:
         part.write_text(json.dumps(content, indent=2, default=str) + '\n')
+
+
+def save_tensors(path, content):
+    """torch.save into a file that is whole or not there. Raises OSError for a full disk, say."""
+    import torch
+
+    with whole_file(path) as part, open(part, 'wb') as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # of the archive, which stands before the one of the disk
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def sha256(path):
@@ -63,14 +81,14 @@ def list_files(folder, suffixes):
     return files
 
 
-def writable_folder(path):
+def writable_folder(path, option='--output'):
     """Make the folder, or raise UserError if nothing can be written there."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path).close()
     except OSError as error:
         reason = f'cannot write there ({error.strerror})'
-        raise UserError(f'{path}: {reason}; choose another --output') from error
+        raise UserError(f'{path}: {reason}; choose another {option}') from error
     return Path(path)
 
 

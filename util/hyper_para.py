@@ -1,13 +1,15 @@
 """The command line of train.py. Numbers of the paper are the defaults of their stage."""
 
 import argparse
+import math
 from pathlib import Path
 
 from util.errors import UserError
-from util.options import check_least
+from util.options import MAX_WORKERS, check_least, check_most
 
 ROOT = Path(__file__).resolve().parent.parent
 # per process: batch, iterations, where the learning rate falls (spec of the method, training)
+MAX_SIDE = 4096  # of a crop or a frame in training
 STAGES = {
     0: {'batch_size': 7, 'iterations': 300_000, 'steps': [250_000]},
     1: {'batch_size': 4, 'iterations': 500_000, 'steps': [450_000]},
@@ -93,16 +95,20 @@ def parse(description, argv=None):
             setattr(args, name, value)
     check_least(
         args, batch_size=1, iterations=1, crop=32, short_side=32, num_workers=0, save_every=1,
-        validate_every=1, validate_size=16,
+        validate_every=1, validate_size=16, seed=0, steps=1,
+    )  # fmt: skip
+    check_most(
+        args, batch_size=4096, num_workers=MAX_WORKERS, crop=MAX_SIDE, short_side=MAX_SIDE,
+        validate_size=MAX_SIDE, seed=2**63 - 1,
     )  # fmt: skip
     if args.crop % 16:
         raise UserError(f'--crop {args.crop}: must be a multiple of 16, the stride of the network')
-    if args.weight_decay < 0:
-        raise UserError(f'--weight_decay {args.weight_decay}: must be at least 0')
+    if not 0 <= args.weight_decay < math.inf:
+        raise UserError(f'--weight_decay {args.weight_decay}: must be at least 0, and finite')
     for name in ('lr', 'key_lr', 'gamma', 'clip_grad'):
         value = getattr(args, name)
-        if value is not None and not value > 0:
-            raise UserError(f'--{name} {value}: must be greater than 0')
+        if value is not None and not 0 < value < math.inf:
+            raise UserError(f'--{name} {value}: must be greater than 0, and finite')
     if args.ema is not None and not 0 < args.ema < 1:
         raise UserError(f'--ema {args.ema}: must lie between 0 and 1')
     if args.paste and args.stage == 0:

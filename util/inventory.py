@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from util.folders import walk
 from util.progress import progress_bar
 
 IMAGES, MASKS = ('.jpg', '.jpeg', '.png'), ('.png',)
@@ -37,7 +38,7 @@ def take_stock(root, tree):
 def count_pairs(folder, tree):
     """-> number of x.jpg with an x.png beside it, wherever below the folder; in words; faults."""
     pairs = 0
-    for place, _, _ in os.walk(folder, followlinks=True):
+    for place in walk(folder):
         pairs += len(stems(place, ('.jpg', '.jpeg')) & stems(place, MASKS))
     return pairs, f'{pairs} pairs', []
 

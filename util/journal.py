@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from util.files import save_json, whole_file
+from util.files import save_json, save_tensors
 
 WORK = '.unfinished'  # a folder beside the results, gone when they are complete
 SETTINGS = 'settings.json'
@@ -33,8 +33,7 @@ class Journal:
     def save(self, record):
         """Write an inference_core.KeptFrame; to be called in the order of its frames."""
         file = self.folder / f'{record.index:08}.pt'
-        with whole_file(file) as part:
-            torch.save(record._asdict(), part)
+        save_tensors(file, record._asdict())
         self._occupy(file, record.slots)
 
     def load(self):

@@ -6,7 +6,7 @@ A mask is a (H, W) array of object ids, 0 the background. Legend: H W its size.
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from util.errors import UserError
 from util.files import whole_file
@@ -48,9 +48,11 @@ def read_codes(path):
     """A mask image as one number per pixel, and whether these are colours (0xRRGGBB) or ids.
 
     P, L, 1, I and I;16 hold ids; RGB and RGBA hold colours, where black and what is more
-    transparent than not are background. -> int32 (H, W), bool.
+    transparent than not are background. Turned upright like a picture, where the file says so.
+    -> int32 (H, W), bool.
     """
     with open_image(path) as image:
+        image = ImageOps.exif_transpose(image)
         if image.mode in ('P', 'L', '1') or image.mode.startswith('I'):
             return np.array(image).astype(np.int32), False
         if image.mode not in ('RGB', 'RGBA', 'LA', 'PA'):

@@ -82,3 +82,6 @@ def merged(tree):
         return json.loads((tree / MERGED).read_text())
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        what = 'damaged; remove it, and the parts that are there are unpacked again'
+        raise UserError(f'{tree / MERGED}: {what}') from error

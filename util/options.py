@@ -5,6 +5,7 @@ from pathlib import Path
 from util.errors import UserError
 
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / 'saves' / 'propagation_model.pth'
+MAX_WORKERS = 256  # processes or threads; far more would bring the machine down
 KERNEL_SIGMA = 5.6  # in feature cells; of the published `--use_km` results
 
 
@@ -13,8 +14,9 @@ def add_core_options(parser):
     add = parser.add_argument
     add('--model', default=DEFAULT_MODEL, help='checkpoint (default: %(default)s)')
     add('--mem_every', type=int, default=5, help='memorise every n-th frame (5)')
-    add('--top_k', type=int, default=50, help='memory positions that a pixel reads from (50)')
-    add('--no_top', action='store_true', help='read from all memory positions')
+    reading = parser.add_mutually_exclusive_group()
+    reading.add_argument('--top_k', type=int, default=50, help='memory that a pixel reads (50)')
+    reading.add_argument('--no_top', action='store_true', help='read from all memory positions')
     add('--use_km', action='store_true', help='kernelized memory')
     add('--max_mem_frames', type=int, help='cap on the frames in memory; annotated ones stay')
     add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps')
@@ -32,6 +34,15 @@ def add_evaluation_options(parser, output):
     add('--resume', action='store_true', help='skip videos that are whole already')
 
 
+def check_evaluation(args):
+    """Raise UserError for options of `add_evaluation_options` that no evaluation can have."""
+    check_least(args, num_workers=1)
+    check_most(args, num_workers=MAX_WORKERS)
+    core_options(args)
+    if args.videos and getattr(args, 'zip', False):
+        raise UserError('--zip with --videos: a submission needs all videos; leave one out')
+
+
 def core_options(args):
     """Parsed options -> keyword arguments of InferenceCore."""
     check_least(args, mem_every=1, top_k=1, max_mem_frames=1)
@@ -45,8 +56,22 @@ def core_options(args):
 
 
 def check_least(args, **least):
-    """Raise UserError for an option below its least value."""
+    """Raise UserError for an option, or one of its values, below the least."""
     for name, minimum in least.items():
-        value = getattr(args, name)
-        if value is not None and value < minimum:
-            raise UserError(f'--{name} {value}: must be at least {minimum}')
+        for value in values_of(args, name):
+            if value < minimum:
+                raise UserError(f'--{name} {value}: must be at least {minimum}')
+
+
+def check_most(args, **most):
+    """Raise UserError for an option above what any machine can do."""
+    for name, maximum in most.items():
+        for value in values_of(args, name):
+            if value > maximum:
+                raise UserError(f'--{name} {value}: must be at most {maximum}')
+
+
+def values_of(args, name):
+    value = getattr(args, name.replace('-', '_'))
+    values = value if isinstance(value, list) else [value]
+    return [value for value in values if value is not None]

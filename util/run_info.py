@@ -24,6 +24,8 @@ def choose_device(name='auto'):
     # With one thread (what torchrun sets) PyTorch takes other convolution routines on the CPU,
     # which differ in the last bits; from two on, results do not depend on the number of threads.
     torch.set_num_threads(max(2, torch.get_num_threads()))
+    # float32 is float32, on GPUs too; what is to be fast at the cost of digits is --amp
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     if name == 'auto':
         available = torch.accelerator.is_available()
         return torch.accelerator.current_accelerator() if available else torch.device('cpu')
@@ -67,7 +69,7 @@ def versions():
     for name in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):  # opencv-python-headless, say
             found[name] = version(name)
-    return found
+    return found | {'tf32': torch.backends.cudnn.allow_tf32}
 
 
 def device_name(device):

@@ -117,7 +117,8 @@ def save_table(rows, folder):
     writer.writerow(('video', 'object', 'J&F', 'J', 'F'))
     writer.writerows((*row[:2], *(f'{figure:.4f}' for figure in row[2:])) for row in rows)
     with whole_file(Path(folder) / 'scores.csv') as part:
-        part.write_text(text.getvalue(), newline='')
+        # names of videos are names of folders, which need not be UTF-8
+        part.write_text(text.getvalue(), errors='surrogateescape', newline='')
     overall, *rest = (
         dict(zip(('video', 'object', 'J&F', 'J', 'F'), row, strict=True)) for row in rows
     )

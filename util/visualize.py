@@ -11,6 +11,9 @@ from PIL import Image, ImageDraw
 from util.files import whole_file
 from util.masks import DAVIS_PALETTE
 
+MAX_SIDE = 16384  # of what libx264 writes
+MAX_HEIGHT = 1280  # of a picture in a contact sheet; one of a phone held upright has half of it
+
 
 def overlay(picture, mask, opacity=0.5):
     """Tint the objects of a mask (H, W) in their palette colours and draw their outlines."""
@@ -25,10 +28,11 @@ def overlay(picture, mask, opacity=0.5):
 
 
 class OverlayVideo:
-    """An H.264 MP4 that browsers play; use it inside `whole_file`, close it at the end."""
+    """An H.264 MP4 that browsers play; use it in a `with`, inside that of `whole_file`."""
 
     def __init__(self, path, size, fps):
-        height, width = size
+        height, width = size = fitting(size, MAX_SIDE, MAX_SIDE)
+        self.size = size
         self.padding = ((0, height % 2), (0, width % 2), (0, 0))  # 4:2:0 needs even sides
         self.container = av.open(str(path), 'w', format='mp4', options={'movflags': '+faststart'})
         rate = Fraction(fps).limit_denominator(1001)
@@ -40,13 +44,32 @@ class OverlayVideo:
         self.stream.options = {'crf': '18', 'preset': 'veryfast', 'x264-params': x264}
 
     def add(self, picture):
+        if picture.shape[:2] != self.size:
+            picture = cv2.resize(picture, self.size[::-1], interpolation=cv2.INTER_AREA)
         picture = np.pad(picture, self.padding, mode='edge')
         frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
         self.container.mux(self.stream.encode(frame))
 
-    def close(self):
-        self.container.mux(self.stream.encode())
-        self.container.close()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            with contextlib.closing(self.container):
+                self.container.mux(self.stream.encode())
+            return
+        # to write on after the header could not be written, on a full disk, ends in a crash
+        with contextlib.suppress(av.FFmpegError, OSError):
+            self.container.close()
+
+
+def fitting(size, max_height, max_width, *, enlarge=False):
+    """(height, width) scaled down to what they may be, or up to it, too."""
+    height, width = size
+    scale = min(max_height / height, max_width / width)
+    if scale >= 1 and not enlarge:
+        return tuple(size)
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 class ContactSheet:
@@ -79,8 +102,8 @@ class ContactSheet:
             Image.fromarray(np.vstack(rows)).save(part, format='PNG')
 
     def _thumbnail(self, picture, label):
-        height = max(1, round(picture.shape[0] * self.width / picture.shape[1]))
-        small = cv2.resize(picture, (self.width, height), interpolation=cv2.INTER_AREA)
+        height, width = fitting(picture.shape[:2], MAX_HEIGHT, self.width, enlarge=True)
+        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         small = Image.fromarray(small)
         ImageDraw.Draw(small).text(
             (6, height - 16), label, fill='white', stroke_width=2, stroke_fill='black'
@@ -110,7 +133,6 @@ def open_album(folder, size, fps, *, with_video):
         album = Album()
         if with_video:
             part = stack.enter_context(whole_file(folder / 'overlay.mp4'))
-            album.video = OverlayVideo(part, size, fps)
-            stack.callback(album.video.close)
+            album.video = stack.enter_context(OverlayVideo(part, size, fps))
         yield album
         album.sheet.save(folder / 'contact_sheet.png')

@@ -15,20 +15,20 @@ def run(args):
 
     from inference_core import InferenceCore
     from model.inference import prepare_for_inference
-    from scripts.benchmarks.timing import PeakMemory, in_turn, matrix_product, spread
+    from scripts.benchmarks.timing import in_turn, matrix_product, spread
     from tests import plain_twin
-    from util.run_info import choose_device
+    from util.run_info import choose_device, peak_resident
 
     device = choose_device(args.device)
     plain, name = open_network(args.model, device)
-    fast = prepare_for_inference(open_network(args.model, device)[0])
+    fast = prepare_for_inference(open_network(args.model, device)[0], compiled=args.compile)
     images, annotations = clip(args.frames, args.size, args.objects)
     images = images.to(device)
     product, gflop = matrix_product(device)
     gflop_frame = sum_convolutions(plain, images, annotations) / 1e9
     warm_up(plain, fast, args.amp, images, annotations)
     totals = {'ours': [], 'twin': [], 'product': []}
-    with torch.inference_mode(), PeakMemory() as peak:
+    with torch.inference_mode():
         for _ in range(args.rounds):
             core = InferenceCore(fast, amp=args.amp)
             twin = plain_twin.frames(plain, images, annotations)
@@ -51,7 +51,8 @@ def run(args):
     speed = gflop / statistics.median(totals['product'])
     return {
         'clip': f'{len(images)} frames, {args.size[0]} x {args.size[1]}, {args.objects} objects',
-        'network': f'{name}, {device}, {"half precision" if args.amp else "float32"}',
+        'network': f'{name}, {device}, {"half precision" if args.amp else "float32"}'
+        f'{", compiled" if args.compile else ""}',
         'ours, seconds a frame': later,
         'twin, seconds a frame': statistics.median(totals['twin']) / (len(images) - 1),
         'twin / ours': statistics.median(ratios),
@@ -62,7 +63,7 @@ def run(args):
         'GFLOP/s': gflop_frame / later,
         'GFLOP/s of a float32 matrix product': speed,
         'share of the matrix product': f'{gflop_frame / later / speed:.0%}',
-        'peak memory of both, MiB': peak.mib,
+        'peak memory of all, MiB': peak_resident() / 2**20,
     }
 
 
@@ -92,31 +93,36 @@ def clip(num_frames, size, num_objects):
 
 def sum_convolutions(network, images, annotations):
     """FLOP of all convolutions for the clip's later frames, divided by their number."""
-    import torch
     from torch.utils.flop_counter import FlopCounterMode
+
+    counts = {}  # number of objects -> FLOP of one frame
+    for num_objects in range(1, len(annotations) + 1):
+        core = start(network, images[0], num_objects)
+        with FlopCounterMode(display=False) as counter:
+            core.step(images[0])
+        operations = counter.get_flop_counts()['Global']
+        counts[num_objects] = sum(n for op, n in operations.items() if 'conv' in str(op))
+    later = range(1, len(images))
+    return sum(counts[sum(start < t for start in annotations)] for t in later) / len(later)
+
+
+def start(network, frame, num_objects, amp=False):
+    """-> an InferenceCore that has seen one frame, with so many objects in it."""
+    import torch
 
     from inference_core import InferenceCore
 
-    total, frame = 0, images[0]
-    counts = {}  # number of objects -> FLOP of one frame
-    for t in range(1, len(images)):
-        num_objects = sum(start < t for start in annotations)
-        if num_objects not in counts:
-            core = InferenceCore(network)
-            mask = torch.arange(frame[0].numel()).view_as(frame[0]) % (num_objects + 1)
-            core.step(frame, mask)
-            with FlopCounterMode(display=False) as counter:
-                core.step(frame)
-            operations = counter.get_flop_counts()['Global']
-            counts[num_objects] = sum(n for op, n in operations.items() if 'conv' in str(op))
-        total += counts[num_objects]
-    return total / (len(images) - 1)
+    core = InferenceCore(network, amp=amp)
+    core.step(frame, torch.arange(frame[0].numel()).view_as(frame[0]) % (num_objects + 1))
+    return core
 
 
 def warm_up(plain, fast, amp, images, annotations):
-    from inference_core import InferenceCore
+    """Everything once that the clip will need; a compiled network is compiled here."""
     from tests import plain_twin
 
-    core, first = InferenceCore(fast, amp=amp), {0: annotations[0]}
-    for image, _ in zip(images[:3], plain_twin.frames(plain, images[:3], first), strict=True):
-        core.to_mask(core.step(image, first[0] if core.index == 0 else None))
+    for num_objects in range(1, len(annotations) + 1):
+        core = start(fast, images[0], num_objects, amp)
+        for image in images[:2]:
+            core.to_mask(core.step(image))
+    list(plain_twin.frames(plain, images[:2], {0: annotations[0]}))

@@ -1,0 +1,106 @@
+"""Two runs into one folder at once: the second is refused, the first ends as if alone."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.children import Child
+from tests.loopback import refused
+from tests.programs import programs, results_in
+from util import distributed
+from util.disk import NO_LOCKS, only_one, only_one_in
+from util.errors import UserError
+
+FOLDERS = {'propagate': 'out', 'eval': 'out', 'train': 'saves/x'}
+
+
+@pytest.fixture(scope='module')
+def every(tmp_path_factory):
+    return programs(tmp_path_factory.mktemp('data'))
+
+
+def halted_at_work(program, words, lock):
+    """A Child that holds its lock, and is stopped until it gets SIGCONT."""
+    child = Child(program.module, words)
+    deadline = time.monotonic() + 60
+    while not lock.exists():
+        assert child.process.is_alive() and time.monotonic() < deadline
+        time.sleep(0.0005)
+    os.kill(child.process.pid, signal.SIGSTOP)
+    return child
+
+
+@pytest.mark.parametrize('going_on', [False, True])
+@pytest.mark.parametrize('name', FOLDERS)
+def test_the_second_of_two_runs_is_refused(every, tmp_path, name, going_on):
+    program, folder = every[name], tmp_path / FOLDERS[name]
+    first = halted_at_work(program, program.command(tmp_path), folder / '.lock')
+    words = program.resumed(tmp_path) if going_on else program.command(tmp_path)
+    code, _, errors = Child(program.module, words).finish()
+    (line,) = [line for line in errors.splitlines() if line.startswith('error:')]
+    assert (code, line) == (2, f'error: {folder}: another process is at work on it; wait for it')
+    os.kill(first.process.pid, signal.SIGCONT)
+    code, _, errors = first.finish()
+    assert code == 0, errors
+    assert not list(folder.rglob('.*'))
+    other = tmp_path / 'other'
+    assert Child(program.module, program.command(other)).finish()[0] == 0
+    assert results_in(tmp_path).keys() >= results_in(other).keys()
+    mine = {name: content for name, content in results_in(tmp_path).items() if 'other/' not in name}
+    assert mine == results_in(other)
+
+
+def test_the_demo_keeps_to_itself(tmp_path, capsys):
+    from scripts import demo
+
+    holder = Child('scripts.demo', ['--output', tmp_path / 'demo'])
+    deadline = time.monotonic() + 60
+    while not (tmp_path / 'demo' / '.lock').exists():
+        assert holder.process.is_alive() and time.monotonic() < deadline
+        time.sleep(0.001)
+    line = refused(capsys, demo.main, '--output', tmp_path / 'demo')
+    assert line == f'error: {tmp_path / "demo"}: another process is at work on it; wait for it'
+    assert holder.kill(0)
+
+
+def test_the_other_processes_of_one_run_are_let_in(tmp_path, monkeypatch):
+    with distributed.own_folder(tmp_path / 'out'):
+        assert (tmp_path / 'out' / '.lock').exists()
+        monkeypatch.setenv('RANK', '1')
+        with distributed.own_folder(tmp_path / 'out'):
+            pass
+        assert (tmp_path / 'out' / '.lock').exists()
+    assert not list((tmp_path / 'out').iterdir())
+
+
+def test_a_file_system_without_locks_has_to_do_without(tmp_path, monkeypatch):
+    def no_lock(*_):
+        raise OSError(NO_LOCKS[0], os.strerror(NO_LOCKS[0]))
+
+    monkeypatch.setattr('fcntl.lockf', no_lock)
+    with only_one_in(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_lock_of_a_killed_run_is_taken_over(tmp_path):
+    (tmp_path / '.lock').touch()
+    with only_one_in(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_that_was_removed_in_between_does_not_let_two_in(tmp_path, monkeypatch):
+    import fcntl
+
+    lock, lockf = tmp_path / '.lock', fcntl.lockf
+
+    def removed_first(*args):
+        lock.unlink()
+        lockf(*args)
+
+    monkeypatch.setattr('fcntl.lockf', removed_first)
+    with pytest.raises(UserError, match='at work on it'), only_one(tmp_path, lock):
+        pytest.fail('another could lock a new file of this name')
