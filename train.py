@@ -6,14 +6,13 @@ torchrun --nproc_per_node=2 train.py --stage 2 --load_network saves/s0/s0_300000
 
 import contextlib
 import os
-import signal
-import threading
 import time
 import traceback
 from functools import partial
 
 from util.errors import UserError, entry_point, is_out_of_memory, told
 from util.hyper_para import parse
+from util.stopping import ignore_workers, stop_signal
 
 SCALARS_EVERY, PICTURES_EVERY = 100, 800  # iterations
 
@@ -70,7 +69,7 @@ class Training:
         if args.load_model:
             self.iteration, self.best = resume(args.load_model, self.model, vars(args))
         self.saved = self.iteration
-        self.model.optimizer.register_step_pre_hook(self.weights_change)
+        self.hook = self.model.optimizer.register_step_pre_hook(self.weights_change)
         self.dataset = open_dataset(args)
         self.validation = validation_set(args) if args.validate else []
         self.checkpoints = Checkpoints(folder, args.id, vars(args))
@@ -90,16 +89,17 @@ class Training:
                 )
             traceback.clear_frames(error.__traceback__)  # what they hold may fill the memory
             kept = self.keep()
-            if self.stop.is_set():  # a signal to all of them ends the workers first
-                raise KeyboardInterrupt from error
+            if self.stop.is_set() and self.saved == self.iteration:
+                raise KeyboardInterrupt from error  # the signal has ended the workers, too
             if sentence is None:
                 raise
             raise UserError(f'{sentence}{kept}') from error
+        finally:
+            self.hook.remove()  # which ties the model to this object, and keeps both in memory
 
     def keep(self):
         """Save what was learnt since the last checkpoint -> how to go on from there."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # another worker's end would cut it short
+        ignore_workers()
         if self.is_sound and self.iteration > self.saved:
             # the fault that led here is the one to tell
             with contextlib.suppress(OSError, MemoryError, RuntimeError):
@@ -258,20 +258,6 @@ def validation_set(args):
     from dataset.benchmarks import davis_2017
 
     return [s._replace(short_side=args.validate_size) for s in davis_2017(args.validate)]
-
-
-def stop_signal():
-    """An Event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts at once."""
-    event = threading.Event()
-
-    def stop(number, _):
-        event.set()
-        signal.signal(number, signal.default_int_handler)
-
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
-    return event
 
 
 if __name__ == '__main__':

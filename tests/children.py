@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from contextlib import contextmanager
 from importlib import import_module
 from types import SimpleNamespace
@@ -62,6 +63,13 @@ class Child:
         words = [str(word) for word in words]
         self.process = SERVER.Process(target=run, args=(module, words, out, errors, largest_file))
         self.process.start()
+
+    def wait_until(self, condition):
+        """Look often: it is at work for less than a second."""
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert self.process.is_alive() and time.monotonic() < deadline
+            time.sleep(0.0005)
 
     def kill(self, seconds):
         """Kill it after so many -> whether it had not ended by itself."""

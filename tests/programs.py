@@ -1,13 +1,17 @@
 """What propagate, eval_davis, train and resize_youtube are asked to do in the tests of faults."""
 
+import functools
 import json
+import time
 from typing import NamedTuple
 
 import av
+import pytest
 import torch
 from PIL import Image
 
 from tests import trees
+from tests.children import Child
 from tests.running import annotate, files_in, make_clip, words_for
 from tests.training_trees import own_tree
 from util.journal import read_record
@@ -60,6 +64,37 @@ def programs(root):
             'scripts.resize_youtube', [videos, '--short_side', 20, '--num_workers', 2], []
         ),
     }
+
+
+@pytest.fixture(scope='module')
+def every(tmp_path_factory):
+    return programs(tmp_path_factory.mktemp('data'))
+
+
+@pytest.fixture(scope='module')
+def undisturbed(every, tmp_path_factory):
+    """-> a function: name of a program -> the results of an undisturbed run, its seconds."""
+
+    @functools.cache
+    def run(name):
+        folder = tmp_path_factory.mktemp('whole')
+        for place in ('first', 'timed'):  # the very first run of all starts their server
+            begin = time.perf_counter()
+            end_well(every[name].module, every[name].command(folder / place))
+        return results_in(folder / place), time.perf_counter() - begin
+
+    return run
+
+
+def end_well(module, words):
+    code, _, errors = Child(module, words).finish()
+    assert code == 0, errors
+
+
+def assert_same(found, expected):
+    """Both are what `results_in` gives."""
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
 
 
 def assert_whole(folder):

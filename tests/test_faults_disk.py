@@ -15,12 +15,20 @@ import torch
 
 from scripts import resizing
 from tests.children import Child
-from tests.programs import assert_whole, programs, results_in
+from tests.programs import (
+    assert_same,
+    assert_whole,
+    end_well,
+    every,
+    results_in,
+    undisturbed,
+)
 from tests.running import files_in
 from util.files import save_tensors, whole_file
 from util.masks import save_mask
 from util.visualize import ContactSheet, OverlayVideo
 
+__all__ = ['every', 'undisturbed']
 FULL = [  # program, the largest file in bytes, a part of the name of what is too large
     ('propagate', 0, '.unfinished/settings.json'),
     ('propagate', 800, '.unfinished/settings.json'),
@@ -37,31 +45,11 @@ FULL = [  # program, the largest file in bytes, a part of the name of what is to
 ]
 
 
-@pytest.fixture(scope='module')
-def every(tmp_path_factory):
-    return programs(tmp_path_factory.mktemp('data'))
-
-
-@pytest.fixture(scope='module')
-def undisturbed(every, tmp_path_factory):
-    """name -> the results of an undisturbed run."""
-    known = {}
-
-    def run(name):
-        if name not in known:
-            folder = tmp_path_factory.mktemp('whole')
-            assert Child(every[name].module, every[name].command(folder)).finish()[0] == 0
-            known[name] = results_in(folder)
-        return known[name]
-
-    return run
-
-
 @pytest.mark.parametrize('name, largest_file, what', FULL)
 def test_a_full_disk_is_told_and_the_run_is_gone_on_with(
     every, undisturbed, tmp_path, name, largest_file, what
 ):
-    program, expected = every[name], undisturbed(name)
+    program, expected = every[name], undisturbed(name)[0]
     words = program.command(tmp_path)
     if name == 'train':  # workers need files as well, in memory, to hand over their samples
         words += ['--num_workers', 0]
@@ -71,11 +59,8 @@ def test_a_full_disk_is_told_and_the_run_is_gone_on_with(
     assert 'File too large' in line and str(tmp_path) in line and what in line, line
     assert_whole(tmp_path)
     assert not [file for file in files_in(tmp_path) if file.endswith('.part')]
-    code, _, errors = Child(program.module, program.resumed(tmp_path)).finish()
-    assert code == 0, errors
-    found = results_in(tmp_path)
-    assert found.keys() == expected.keys()
-    assert [file for file in expected if found[file] != expected[file]] == []
+    end_well(program.module, program.resumed(tmp_path))
+    assert_same(results_in(tmp_path), expected)
 
 
 @contextmanager

@@ -5,44 +5,23 @@ A few moments each; TRIES=30 in the environment tries so many.
 
 import os
 import random
-import time
 
 import pytest
 
 from tests.children import Child
-from tests.programs import assert_whole, programs, results_in
+from tests.programs import (
+    assert_same,
+    assert_whole,
+    end_well,
+    every,
+    results_in,
+    undisturbed,
+)
+
+__all__ = ['every', 'undisturbed']
 
 TRIES = int(os.environ.get('TRIES', 3))
 NAMES = ['propagate', 'both ways', 'eval', 'train', 'resize']
-
-
-@pytest.fixture(scope='module')
-def every(tmp_path_factory):
-    return programs(tmp_path_factory.mktemp('data'))
-
-
-@pytest.fixture(scope='module')
-def undisturbed(every, tmp_path_factory):
-    """name -> results of an undisturbed run, the seconds that it took; run once each."""
-    known = {}
-
-    def run(name):
-        if name not in known:
-            program, folder = every[name], tmp_path_factory.mktemp('whole')
-            for again in ('first', 'timed'):
-                place = folder / again
-                place.mkdir()
-                begin = time.perf_counter()
-                end_well(program, program.command(place))
-            known[name] = results_in(place), time.perf_counter() - begin
-        return known[name]
-
-    return run
-
-
-def end_well(program, words):
-    code, _, errors = Child(program.module, words).finish()
-    assert code == 0, errors
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -63,11 +42,9 @@ def test_a_killed_run_leaves_whole_files_and_is_gone_on_with(every, undisturbed,
             num_killed += again.kill(moment * rng.random())
             assert_whole(folder)
         if not is_complete(program, folder):
-            end_well(program, program.resumed(folder))
+            end_well(program.module, program.resumed(folder))
         assert_whole(folder)
-        found = results_in(folder)
-        assert found.keys() == expected.keys()
-        assert [file for file in expected if found[file] != expected[file]] == []
+        assert_same(results_in(folder), expected)
     print(f'{name}: killed {num_killed} times in {TRIES} runs of {seconds:.2f} s')
     assert num_killed
 

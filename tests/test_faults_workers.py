@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from functools import partial
 from pathlib import Path
 from unittest import mock
@@ -13,15 +12,18 @@ import train
 from scripts import resize_youtube, resizing
 from tests.children import Child, small_networks
 from tests.loopback import refused
-from tests.programs import assert_whole, programs, results_in
+from tests.programs import (
+    assert_same,
+    assert_whole,
+    end_well,
+    every,
+    results_in,
+    undisturbed,
+)
 from tests.running import files_in
 
+__all__ = ['every', 'undisturbed']
 RESIZE_FILE = resizing.resize_file
-
-
-@pytest.fixture(scope='module')
-def every(tmp_path_factory):
-    return programs(tmp_path_factory.mktemp('data'))
 
 
 def children_of(pid):
@@ -29,11 +31,13 @@ def children_of(pid):
 
 
 @pytest.mark.parametrize('iteration', [2, 4, 6])
-def test_a_training_whose_worker_is_killed_keeps_what_was_learnt(every, tmp_path, iteration):
+def test_a_training_whose_worker_is_killed_keeps_what_was_learnt(
+    every, undisturbed, tmp_path, iteration
+):
     """The main process hears of it wherever it is, also in the middle of a step or of saving."""
     program, saves = every['train'], tmp_path / 'x' / 'saves' / 'x'
     child = Child(program.module, program.command(tmp_path / 'x'))
-    wait_for(lambda: (saves / f'x_{iteration}.pth').exists(), child)
+    child.wait_until((saves / f'x_{iteration}.pth').exists)
     os.kill(child.process.pid, signal.SIGSTOP)
     (worker,) = children_of(child.process.pid)
     os.kill(worker, signal.SIGKILL)
@@ -44,17 +48,10 @@ def test_a_training_whose_worker_is_killed_keeps_what_was_learnt(every, tmp_path
     assert line.startswith('error: a process that makes samples has ended')
     assert f'lower --num_workers; go on with --load_model {saves}' in line
     assert_whole(tmp_path)
-    for words in (program.resumed(tmp_path / 'x'), program.command(tmp_path / 'whole')):
-        assert Child(program.module, words).finish()[0] == 0
-    found, expected = results_in(tmp_path / 'x'), results_in(tmp_path / 'whole')
-    assert {name: found[name] for name in expected} == expected
-
-
-def wait_for(condition, child):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert child.process.is_alive() and time.monotonic() < deadline
-        time.sleep(0.0005)
+    end_well(program.module, program.resumed(tmp_path / 'x'))
+    found, expected = results_in(tmp_path / 'x'), undisturbed('train')[0]
+    # also the network of the iteration at which it ended
+    assert_same({name: found[name] for name in expected}, expected)
 
 
 def end_at(victim, source, target, short_side, file):

@@ -27,10 +27,7 @@ from util.run_info import Stopwatch, choose_device, device_name, peak_memory, ve
 from util.scores import print_table, save_table, score_video, table
 
 RESULTS = ('scores.csv', 'scores.json')
-NO_ROOM = (
-    'make room and run it again with --resume, or use another --output with a smaller '
-    '--max_mem_frames or with --amp'
-)
+NO_ROOM = 'make room and --resume, or use another --output with a smaller --max_mem_frames or --amp'
 
 
 class Outcome(NamedTuple):
