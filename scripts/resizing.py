@@ -42,8 +42,13 @@ def resize_folder(source, target, short_side, num_workers=None):
             (aside / folder).mkdir(parents=True, exist_ok=True)
         jobs = [file for file in files if not is_newer(aside / file, source / file)]
         resize = partial(resize_file, source, aside, short_side)
-        for _ in in_processes(resize, jobs, 'files', num_workers):
-            pass
+        try:
+            for _ in in_processes(resize, jobs, 'files', num_workers):
+                pass
+        except BaseException:
+            for part in aside.rglob('.*.part'):  # of workers that were ended as they wrote
+                part.unlink()
+            raise
         os.replace(aside, target)
     print(f'{target}: {len(files)} files, short side {short_side}')
 
