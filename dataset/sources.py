@@ -106,7 +106,7 @@ class VideoFile:
         try:
             # file: for names with a colon, which would be of a protocol
             with av.open(
-                f'file:{self.path}', options={'format_whitelist': CONTAINERS}
+                f'file:{self.path}', container_options={'format_whitelist': CONTAINERS}
             ) as container:
                 streams = [s for s in container.streams.video if not is_cover(s)]
                 if not streams:

@@ -186,13 +186,11 @@ def real_window(tmp_path, checkpoint):
     Image.fromarray(right).save(tmp_path / 'right.png')
     command = [try_correspondence.__file__, 'left.png', 'right.png', '--model', checkpoint]
     command += ['--size', '-1', '--device', 'cpu']
-    with virtual_display() as display:
-        real = RealWindow(display, '^correspondence$', tmp_path, command)
-        try:
-            yield real
-        finally:
-            real.process.kill()
-            real.process.wait()
+    with (
+        virtual_display() as display,
+        RealWindow(display, '^correspondence$', tmp_path, command) as real,
+    ):
+        yield real
 
 
 @pytest.fixture

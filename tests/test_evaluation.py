@@ -123,7 +123,8 @@ def test_davis_2016_is_foreground_against_background(run, network, tmp_path, own
         expected = twin_masks(network, images, {0: first.astype(np.uint8)})
         names = [f'{number:05}' for number in range(4)]
         assert_same_masks(output / name, names, [255 * mask for mask in expected])
-    assert Image.open(output / 'a' / '00001.png').mode == 'L'
+    with Image.open(output / 'a' / '00001.png') as mask:
+        assert mask.mode == 'L'
     assert json.loads((output / 'scores.json').read_text())['rows'][0]['object'] == 1
 
 

@@ -1,6 +1,7 @@
 """Imports point one way: util <- model, dataset <- inference_core <- entry scripts and scripts/."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,13 @@ def test_entry_scripts_are_there_and_nobody_but_scripts_imports_them():
     assert 'propagate' in ENTRY_SCRIPTS
     for path in ROOT.glob('*.py'):
         assert not imported_rooms(path) & (ENTRY_SCRIPTS | {'tests'}), path
+
+
+def test_every_requirement_states_its_oldest_version():
+    """`make test-oldest` installs just these."""
+    lines = (ROOT / 'requirements.txt').read_text().splitlines()
+    requirements = [line.split('#')[0].strip() for line in lines]
+    unbounded = [
+        line for line in requirements if line and not re.fullmatch(r'[a-z0-9-]+>=[0-9.]+', line)
+    ]
+    assert unbounded == []

@@ -54,10 +54,11 @@ def test_static_images_keep_their_names_and_modes(tmp_path):
         write_pair(tmp_path / 'HRSOD' / 'class', stem)
     run(resize_static, tmp_path / 'HRSOD')
     for stem in ('a', 'b'):
-        image = Image.open(tmp_path / 'HRSOD_small' / 'class' / f'{stem}.jpg')
-        mask = Image.open(tmp_path / 'HRSOD_small' / 'class' / f'{stem}.png')
-        assert (image.size, image.mode, mask.size, mask.mode) == ((28, 20), 'RGB', (28, 20), 'L')
-        assert set(np.unique(mask)) == {0, 255}
+        pair = tmp_path / 'HRSOD_small' / 'class' / stem
+        with Image.open(f'{pair}.jpg') as image, Image.open(f'{pair}.png') as mask:
+            assert (image.size, image.mode) == ((28, 20), 'RGB')
+            assert (mask.size, mask.mode) == ((28, 20), 'L')
+            assert set(np.unique(mask)) == {0, 255}
 
 
 def test_nothing_is_made_larger(tmp_path):

@@ -69,7 +69,7 @@ def test_command_prints_and_writes_every_row(trees, capsys):
     truth, predictions = trees
     score.main([str(truth), str(predictions)])
     printed = capsys.readouterr().out.splitlines()
-    rows = list(csv.reader((predictions / 'scores.csv').open()))
+    rows = list(csv.reader((predictions / 'scores.csv').read_text().splitlines()))
     assert [row[:2] for row in rows[1:]] == [
         ['overall', ''],
         ['a', 'mean'],

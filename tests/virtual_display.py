@@ -57,8 +57,8 @@ def ask_to_close(display, window):
 class RealWindow:
     """A program of ours with a window, as a process of its own; used with xdotool.
 
-    name: a pattern for the window's title; command: script and options. Attribute: `window`, the
-    number of its window, which is there when this returns.
+    name: a pattern for the window's title; command: script and options. The process lasts as long
+    as `with`, at whose start the window is there; attribute: `window`, its number.
     """
 
     def __init__(self, display, name, folder, command):
@@ -68,8 +68,20 @@ class RealWindow:
         with open(self.errors, 'w') as errors:
             words = [sys.executable, *map(str, command)]
             self.process = subprocess.Popen(words, cwd=folder, env=self.environment, stderr=errors)
-        search = ('search', '--onlyvisible', '--name', name)
-        self.window = self.wait_for(lambda: self.tool(*search))
+        self.name, self.window = name, None
+
+    def __enter__(self):
+        search = ('search', '--onlyvisible', '--name', self.name)
+        try:
+            self.window = self.wait_for(lambda: self.tool(*search))
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
 
     def tool(self, *words):
         """-> what xdotool prints."""

@@ -13,6 +13,11 @@ UNREADABLE = (RuntimeError, pickle.UnpicklingError, LookupError, TypeError, Valu
 UNREADABLE += (OSError, AssertionError, AttributeError, ArithmeticError, struct.error)
 # in messages of PyTorch's CPU allocator, of CUDA and its libraries, of OpenCV
 NO_MEMORY = ('DefaultCPUAllocator:', 'out of memory', 'ALLOC_FAILED', 'Insufficient memory')
+# what to do about errors of the system
+REMEDIES = {
+    errno.EACCES: '; change its permissions, or name another',
+    errno.ENOSPC: '; free some space, and run it again',
+}
 # in messages or types of errors -> what it means that a process of this run is gone
 LOST = {
     'DataLoader worker': 'a process that makes samples has ended{reason}; if memory ran out, in '
@@ -58,9 +63,9 @@ def told(error):
         return str(error)
     if is_out_of_memory(error):
         return 'out of memory: close other programs, or give this one less to do'
-    if isinstance(error, OSError):  # no such file, no permission, disk full
+    if isinstance(error, OSError):
         where = f': {error.filename}' if error.filename else ''
-        return f'{error.strerror or error}{where}'
+        return f'{error.strerror or error}{where}{REMEDIES.get(error.errno, "")}'
     for mark, sentence in LOST.items():
         if isinstance(error, RuntimeError) and mark in f'{type(error).__name__} {error}':
             signal = str(error).partition('killed by signal: ')[2].partition('. ')[0]
