@@ -1,4 +1,4 @@
-"""Draw a training's loss, IoU and validation J&F over the hours it took, from its TensorBoard files.
+"""Draw the loss, IoU and validation J&F of a training, as TensorBoard has them, over its hours.
 
 python scripts/plot_training.py log/own saves/own/training.png
 """
@@ -11,7 +11,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from util.errors import UserError, entry_point
 
-PANELS = {'loss': ('loss',), 'IoU on training crops': ('iou_1', 'iou_2'), 'validation': ('val_J&F',)}
+PANELS = {
+    'training loss': ('loss',),
+    'IoU on training crops': ('iou_1', 'iou_2'),
+    'validation': ('val_J&F', 'val_J', 'val_F'),
+}
 
 
 @entry_point
@@ -68,7 +72,7 @@ def draw(scalars, path):
     for axes, (title, names) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         for name in names:
             steps, values = np.array(scalars.get(name) or [(0, np.nan)]).T
-            axes.plot(np.interp(steps, iterations, hours), values, label=name)
+            axes.plot(np.interp(steps, iterations, hours), values, marker='.', label=name)
         axes.set(title=title, xlabel='hours of training')
         axes.grid(alpha=0.3)
         axes.legend()

@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 
 import av
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -46,9 +47,7 @@ def programs(root):
     """-> dict name -> Program, with their data below `root`."""
     clip = make_clip(root / 'clip', num_frames=12)
     annotate(clip / 'late', {2: [1], 7: [2]})
-    words = words_for(clip, '', mask='late')
-    at = words.index('--output')
-    words = [*words[:at], *words[at + 2 :], '--mem_every', 2, '--max_mem_frames', 3]
+    words = [*words_before(clip, mask='late'), '--mem_every', 2, '--max_mem_frames', 3]
     davis = trees.davis_2017(root / '2017', lengths=(5, 6, 4))
     videos = own_tree(root / 'DAVIS' / '2017' / 'trainval')
     schedule = ['-i', 12, '--save_every', 2, '--steps', 6, '--ema', 0.5, '--id', 'x', '--lr', 0.01]
@@ -57,6 +56,7 @@ def programs(root):
     evaluation = ['--davis', davis, '--model', model, '--device', 'cpu']
     return {
         'propagate': Program('propagate', words, ['--resume']),
+        'long clip': Program('propagate', words_before(long_clip(root / 'long')), ['--resume']),
         'both ways': Program('propagate', [*words, '--direction', 'both'], ['--resume']),
         'eval': Program('eval_davis', evaluation, ['--resume']),
         'train': Program('train', training, []),
@@ -64,6 +64,22 @@ def programs(root):
             'scripts.resize_youtube', [videos, '--short_side', 20, '--num_workers', 2], []
         ),
     }
+
+
+def words_before(clip, **files):
+    """`words_for` a propagation without its output."""
+    words = words_for(clip, '', **files)
+    at = words.index('--output')
+    return [*words[:at], *words[at + 2 :]]
+
+
+def long_clip(folder):
+    """Blocks of changing colours, of which a video takes more space than a few pictures."""
+    clip = make_clip(folder, num_frames=2)
+    colours = np.random.default_rng(0).integers(0, 255, (250, 8, 12, 3), np.uint8)
+    for number, picture in enumerate(colours.repeat(4, 1).repeat(4, 2), 2):
+        Image.fromarray(picture).save(clip / 'images' / f'{number:05}.png')
+    return clip
 
 
 @pytest.fixture(scope='module')

@@ -34,6 +34,7 @@ FULL = [  # program, the largest file in bytes, a part of the name of what is to
     ('propagate', 800, '.unfinished/settings.json'),
     ('propagate', 1100, '.unfinished/forward/0000'),
     ('propagate', 35_000, 'out/contact_sheet.png'),
+    ('long clip', 50_000, 'out/overlay.mp4'),
     ('eval', 200, 'out/run.json'),
     ('eval', 900, 'out/.b.part/0000'),
     ('eval', 1000, 'out/scores.json'),

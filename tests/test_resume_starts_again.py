@@ -1,5 +1,7 @@
 """Where going on would not give the same result, --resume says why and starts again."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -69,8 +71,11 @@ def cut(path):
 
 
 def flip_a_bit(path):
+    """In the middle of the largest tensor; between them lies padding, which means nothing."""
+    with zipfile.ZipFile(path) as archive:
+        largest = max(map(archive.read, archive.namelist()), key=len)
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 4
+    content[content.index(largest) + len(largest) // 2] ^= 4
     path.write_bytes(content)
 
 
