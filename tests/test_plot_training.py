@@ -1,7 +1,6 @@
 import os
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from scripts.plot_training import hours_at, main, read_scalars
@@ -29,12 +28,3 @@ def test_sittings_are_joined_and_pauses_left_out(tmp_path, capsys):
     assert 'curves.png: 2.8 hours' in capsys.readouterr().out
     with Image.open(tmp_path / 'curves.png') as picture:
         assert len(np.unique(np.array(picture).reshape(-1, 4), axis=0)) > 10
-
-
-@pytest.mark.parametrize('output', ['curves.png', 'curves.jpg'])
-def test_mistakes_are_told(tmp_path, capsys, output):
-    with pytest.raises(SystemExit) as stop:
-        main([str(tmp_path), str(tmp_path / output)])
-    assert stop.value.code == 2
-    told = 'must end in .png' if output.endswith('jpg') else 'give log/ID of a training'
-    assert told in capsys.readouterr().err

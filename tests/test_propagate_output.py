@@ -92,7 +92,8 @@ def test_a_full_disk_is_told_and_the_run_can_be_resumed(clip, tmp_path, capsys, 
     with monkeypatch.context() as patch:
         patch.setattr('util.clip.save_mask', full)
         sentence = refused(NETWORK, capsys, words_for(clip, output, *options))
-    assert sentence == f'error: No space left on device: {output / "masks" / "00003.png"}'
+    full_at = f'No space left on device: {output / "masks" / "00003.png"}'
+    assert sentence == f'error: {full_at}; free some space, and run it again'
     assert names_in(output) == {'masks', '.unfinished'}
     run(NETWORK, clip, output, *options, '--resume')
     assert len(masks_in(output)) == 8

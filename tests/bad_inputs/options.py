@@ -123,6 +123,7 @@ EARLY = [
     other('download_model.py', '--mirror http://[::1', '--mirror http://[::1', 'http'),
     other('download_datasets.py', '--only davis-2018', '--only', 'invalid choice'),
     other('download_bl30k.py', '--only BL30K_g', '--only', 'invalid choice'),
+    other('scripts/plot_training.py', 'log curves.jpg', 'curves.jpg: must end in .png'),
 ]  # fmt: skip
 
 CASES = [
@@ -152,6 +153,7 @@ CASES = [
     other('scripts/baselines.py', '--device cpu', 'nothing to score', '--davis or --clip'),
     least('scripts/baselines.py --clip clip', '--size', 8, 16),
     other('scripts/baselines.py', '--clip gone --model x', 'gone/images: no such folder'),
+    other('scripts/plot_training.py', 'log curves.png', 'log: no event files of train.py'),
     other('scripts/shrink_checkpoint.py', 'notes.txt notes.txt', 'notes.txt: is there already'),
     other('scripts/shrink_checkpoint.py', 'notes.txt small.pth', 'notes.txt: not a readable'),
     other('scripts/make_demo_clip.py', '--output notes.txt', 'notes.txt', 'not a clip'),
