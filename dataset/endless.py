@@ -1,12 +1,13 @@
 """Training samples without an end, in an order that depends on seed and position only."""
 
+import gc
 import re
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from dataset.samples import use_one_thread
+from dataset.samples import start_worker
 from util.errors import UserError
 
 
@@ -68,9 +69,10 @@ def endless_batches(dataset, sampler, iterations, *, num_workers, pin_memory):
         num_workers=num_workers,
         pin_memory=pin_memory,
         prefetch_factor=4 if num_workers else None,
-        worker_init_fn=use_one_thread,
+        worker_init_fn=start_worker,
         generator=torch.Generator(),  # else it draws from that of the training, at each start
     )
+    gc.collect()  # for the workers: see `start_worker`
     try:
         yield from loader
     except (UserError, OSError, EOFError) as error:

@@ -129,12 +129,24 @@ def test_a_worker_that_is_killed_is_told(tmp_path):
 
 GARBAGE = """
 import gc
+import sys
 import av
+from dataset.endless import EndlessSampler, endless_batches
 from util.in_processes import in_processes
 
 def collect(number):
     gc.collect()
     return number
+
+class Numbers:
+    def __len__(self):
+        return 4
+
+    def set_epoch(self, epoch, num_epochs):
+        pass
+
+    def __getitem__(self, index):
+        return collect(index)
 
 def decode():
     container = av.open('movie.mkv')
@@ -147,15 +159,23 @@ def decode():
 if __name__ == '__main__':
     gc.disable()
     decode()
-    assert list(in_processes(collect, range(4), 'numbers', 2)) == [0, 1, 2, 3]
+    if sys.argv[1] == 'processes':
+        assert list(in_processes(collect, range(4), 'numbers', 2)) == [0, 1, 2, 3]
+    else:
+        batches = endless_batches(
+            Numbers(), EndlessSampler(4, 4), 1, num_workers=2, pin_memory=False
+        )
+        assert sorted(next(batches).tolist()) == [0, 1, 2, 3]
 """
 
 
-def test_what_waits_for_threads_is_not_freed_in_workers(tmp_path):
+@pytest.mark.parametrize('way', ['processes', 'training'])
+def test_what_waits_for_threads_is_not_freed_in_workers(tmp_path, way):
     """Which lack these threads, and would hang."""
     write_movie(tmp_path / 'movie.mkv', stand_in.clip(3, 480, 640)[0], 'ffv1.mkv')
     (tmp_path / 'garbage.py').write_text(GARBAGE)
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    words = [sys.executable, 'garbage.py', way]
     subprocess.run(
-        [sys.executable, 'garbage.py'], cwd=tmp_path, env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        capture_output=True, check=True, timeout=60,
-    )  # fmt: skip
+        words, cwd=tmp_path, env=environment, capture_output=True, check=True, timeout=60
+    )

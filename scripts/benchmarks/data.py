@@ -8,15 +8,15 @@ SAMPLES = 10  # a round
 
 def run(args):
     """Per stage, from made-up files of its usual size; the same random numbers for both."""
+    import cv2
     import numpy as np
     import torch
 
-    from dataset.samples import use_one_thread
     from dataset.stages import build_stage
     from scripts.benchmarks.timing import compare, in_turn
     from tests import plain_pipeline
 
-    use_one_thread(0)
+    cv2.setNumThreads(0)  # as in a worker
     torch.set_num_threads(1)
     figures = {'sample': f'3 frames, crop {args.crop}, one process with one thread'}
     with tempfile.TemporaryDirectory() as folder:
