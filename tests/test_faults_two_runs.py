@@ -1,7 +1,9 @@
 """Two runs into one folder at once: the second is refused, the first ends as if alone."""
 
+import fcntl
 import os
 import signal
+import time
 
 import pytest
 
@@ -16,19 +18,33 @@ __all__ = ['every', 'undisturbed']
 FOLDERS = {'propagate': 'out', 'eval': 'out', 'train': 'saves/x'}
 
 
-def halted_at_work(program, words, lock):
+def halted_at_work(module, words, lock):
     """A Child that holds its lock, and is stopped until it gets SIGCONT."""
-    child = Child(program.module, words)
+    child = Child(module, words)
     child.wait_until(lock.exists)
     os.kill(child.process.pid, signal.SIGSTOP)
+    while not is_held(lock):  # just made
+        os.kill(child.process.pid, signal.SIGCONT)
+        time.sleep(0.0005)
+        os.kill(child.process.pid, signal.SIGSTOP)
     return child
+
+
+def is_held(lock):
+    time.sleep(0.01)  # until its process has stopped, which would not get it now
+    with open(lock, 'r+') as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @pytest.mark.parametrize('going_on', [False, True])
 @pytest.mark.parametrize('name', FOLDERS)
 def test_the_second_of_two_runs_is_refused(every, undisturbed, tmp_path, name, going_on):
     program, folder = every[name], tmp_path / FOLDERS[name]
-    first = halted_at_work(program, program.command(tmp_path), folder / '.lock')
+    first = halted_at_work(program.module, program.command(tmp_path), folder / '.lock')
     words = program.resumed(tmp_path) if going_on else program.command(tmp_path)
     code, _, errors = Child(program.module, words).finish()
     (line,) = [line for line in errors.splitlines() if line.startswith('error:')]
@@ -42,8 +58,8 @@ def test_the_second_of_two_runs_is_refused(every, undisturbed, tmp_path, name, g
 def test_the_demo_keeps_to_itself(tmp_path, capsys):
     from scripts import demo
 
-    holder = Child('scripts.demo', ['--output', tmp_path / 'demo'])
-    holder.wait_until((tmp_path / 'demo' / '.lock').exists)
+    words = ['--output', tmp_path / 'demo']
+    holder = halted_at_work('scripts.demo', words, tmp_path / 'demo' / '.lock')
     line = refused(capsys, demo.main, '--output', tmp_path / 'demo')
     assert line == f'error: {tmp_path / "demo"}: another process is at work on it; wait for it'
     assert holder.kill(0)
