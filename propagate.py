@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from util.errors import UserError, entry_point
-from util.options import add_core_options, check_least, core_options
+from util.options import add_core_options, check_least, core_options, short_side
 
 
 @entry_point
@@ -41,14 +41,9 @@ def check(args):
     """Raise UserError for values that no run can have."""
     check_least(args, start=0, end=1, stride=1)
     core_options(args)
-    if args.size != -1 and args.size < 16:
-        raise UserError(f'--size {args.size}: must be at least 16, or -1 for the size of the input')
+    short_side(args)
     if args.end is not None and args.end <= args.start:
         raise UserError(f'--end {args.end}: must be greater than --start {args.start}')
-
-
-def short_side(args):
-    return None if args.size == -1 else args.size
 
 
 def choose_frames(args, names):

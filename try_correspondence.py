@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from util.errors import UserError, entry_point
-from util.options import DEFAULT_MODEL
+from util.options import DEFAULT_MODEL, short_side
 
 MAX_ENTRIES = 2**30  # of the map between two pictures, 4 GiB
 UNTRAINED = Path(__file__).resolve().parent / 'demo' / 'untrained.pth'  # of `make demo`
@@ -52,8 +52,7 @@ def parse_point(text):
 
 def check(args):
     """Raise UserError for values that no run can have; fill in the pair of pictures."""
-    if args.size != -1 and args.size < 16:
-        raise UserError(f'--size {args.size}: must be at least 16, or -1 for the size of the input')
+    short_side(args)
     if args.source and not args.target:
         raise UserError(f'{args.source}: give a second picture to find it in, or none at all')
     if args.point and args.mask:
@@ -109,7 +108,7 @@ def run(args):
     check_points(args.point or [], source.shape[:2])
     model, title = choose_model(args.model)
     network = load_network(model, choose_device(args.device), for_inference=True)
-    pair = relate(network, source, target, None if args.size == -1 else args.size)
+    pair = relate(network, source, target, short_side(args))
     titles = (f'source: {Path(args.source).name}', f'target: {Path(args.target).name}{title}')
     viewer = Viewer(pair, source, target, titles)
     if args.point:

@@ -5,8 +5,6 @@ to K; valid, float32 (K,), 1 where the sample has that object, filled from the f
 files that it was made of.
 """
 
-import gc
-
 import cv2
 import numpy as np
 import torch
@@ -46,9 +44,3 @@ def make_sample(images, masks, ids, num_objects, name):
         'valid': valid,
         'name': name,
     }
-
-
-def start_worker(worker):
-    """For a DataLoader's `worker_init_fn`."""
-    gc.freeze()  # what it inherits and then frees may wait for threads that it lacks
-    cv2.setNumThreads(0)  # the workers are OpenCV's threads

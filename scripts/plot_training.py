@@ -27,8 +27,9 @@ def main(argv=None):
     if args.output.suffix.lower() != '.png':
         raise UserError(f'{args.output}: must end in .png')
     scalars = read_scalars(args.log)
-    draw(scalars, args.output)
-    print(f'{args.output}: {hours_at(scalars)[-1][1]:.1f} hours')
+    clock = hours_at(scalars)
+    draw(scalars, clock, args.output)
+    print(f'{args.output}: {clock[-1][1]:.1f} hours')
 
 
 def read_scalars(folder):
@@ -61,13 +62,14 @@ def hours_at(scalars):
     return clock
 
 
-def draw(scalars, path):
+def draw(scalars, clock, path):
+    """clock: see `hours_at`."""
     import numpy as np
     from matplotlib.figure import Figure
 
     from util.files import whole_file
 
-    iterations, hours = np.array([(0, 0), *hours_at(scalars)]).T
+    iterations, hours = np.array([(0, 0), *clock]).T
     figure = Figure(figsize=(12, 3.4), layout='constrained')
     for axes, (title, names) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         for name in names:

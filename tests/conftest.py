@@ -12,6 +12,7 @@ from model.network import load_network
 from tests import stand_in
 from util.masks import save_mask
 
+pytest_plugins = ['tests.programs']  # the fixtures `every` and `undisturbed`
 torch.use_deterministic_algorithms(True)
 
 

@@ -19,16 +19,13 @@ from tests.programs import (
     assert_same,
     assert_whole,
     end_well,
-    every,
     results_in,
-    undisturbed,
 )
 from tests.running import files_in
 from util.files import save_tensors, whole_file
 from util.masks import save_mask
 from util.visualize import ContactSheet, OverlayVideo
 
-__all__ = ['every', 'undisturbed']
 FULL = [  # program, the largest file in bytes, a part of the name of what is too large
     ('propagate', 0, '.unfinished/settings.json'),
     ('propagate', 800, '.unfinished/settings.json'),

@@ -13,12 +13,8 @@ from tests.programs import (
     assert_same,
     assert_whole,
     end_well,
-    every,
     results_in,
-    undisturbed,
 )
-
-__all__ = ['every', 'undisturbed']
 
 TRIES = int(os.environ.get('TRIES', 3))
 NAMES = ['propagate', 'both ways', 'eval', 'train', 'resize']

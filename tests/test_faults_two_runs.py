@@ -9,12 +9,11 @@ import pytest
 
 from tests.children import Child
 from tests.loopback import refused
-from tests.programs import assert_same, every, results_in, undisturbed
+from tests.programs import assert_same, results_in
 from util import distributed
 from util.disk import NO_LOCKS, only_one, only_one_in
 from util.errors import UserError
 
-__all__ = ['every', 'undisturbed']
 FOLDERS = {'propagate': 'out', 'eval': 'out', 'train': 'saves/x'}
 
 

@@ -16,13 +16,10 @@ from tests.programs import (
     assert_same,
     assert_whole,
     end_well,
-    every,
     results_in,
-    undisturbed,
 )
 from tests.running import files_in
 
-__all__ = ['every', 'undisturbed']
 RESIZE_FILE = resizing.resize_file
 
 

@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from dataset.samples import start_worker
 from dataset.stages import SKIPS, StageDataset, build_stage, max_skip
 from tests import trees
 from tests.training_trees import CROP, assert_same, own_tree, videos_of, write_pair
 from util.errors import UserError
+from util.in_processes import settle
 
 
 def test_max_skip_by_hand():
@@ -26,7 +26,7 @@ def test_samples_do_not_depend_on_the_number_of_workers(tmp_path):
     ]
     for dataset in stages:
         dataset.set_epoch(4, 10)
-        there = DataLoader(dataset, None, num_workers=2, worker_init_fn=start_worker)
+        there = DataLoader(dataset, None, num_workers=2, worker_init_fn=settle)
         for here, sample in zip(DataLoader(dataset, None), there, strict=True):
             assert_same(here, sample)
 

@@ -21,7 +21,7 @@ from util.errors import UserError, memory_advice
 from util.files import save_json, sha256, whole_file
 from util.journal import difference
 from util.masks import save_mask
-from util.options import check_least, core_options
+from util.options import core_options
 from util.progress import progress_bar
 from util.run_info import Stopwatch, choose_device, device_name, peak_memory, versions
 from util.scores import print_table, save_table, score_video, table
@@ -47,9 +47,6 @@ def evaluate(args, benchmark, sequences, new_core_on, *, zip_root=None):
     if one is wanted.
     Raises UserError at the end if a video failed; the others are finished then.
     """
-    check_least(args, num_workers=1)
-    if args.videos and zip_root is not None:
-        raise UserError('--zip with --videos: a submission needs all videos; leave one out')
     sequences = choose(sequences, args.videos)
     device = distributed.own_device(choose_device(args.device))
     new_core = new_core_on(device)

@@ -8,8 +8,8 @@ from util.errors import UserError
 from util.options import MAX_WORKERS, check_least, check_most
 
 ROOT = Path(__file__).resolve().parent.parent
-# per process: batch, iterations, where the learning rate falls (spec of the method, training)
 MAX_SIDE = 4096  # of a crop or a frame in training
+# per process: batch, iterations, where the learning rate falls (spec of the method, training)
 STAGES = {
     0: {'batch_size': 7, 'iterations': 300_000, 'steps': [250_000]},
     1: {'batch_size': 4, 'iterations': 500_000, 'steps': [450_000]},

@@ -51,11 +51,19 @@ def ending_workers():
         raise
 
 
-def start_worker():
-    gc.freeze()  # see above
+def settle(worker=None):
+    """What a worker does first: for a DataLoader's `worker_init_fn`, too, which gives its number.
+
+    Whoever starts workers calls gc.collect() before: see `in_processes`.
+    """
+    gc.freeze()
     import cv2
 
     cv2.setNumThreads(0)  # the workers are OpenCV's threads
+
+
+def start_worker():
+    settle()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that prints
     threading.Thread(target=end_with_parent, daemon=True).start()
 

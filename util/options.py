@@ -43,6 +43,13 @@ def check_evaluation(args):
         raise UserError('--zip with --videos: a submission needs all videos; leave one out')
 
 
+def short_side(args):
+    """--size -> the short side of what the network gets, None: that of the input."""
+    if args.size != -1 and args.size < 16:
+        raise UserError(f'--size {args.size}: must be at least 16, or -1 for the size of the input')
+    return None if args.size == -1 else args.size
+
+
 def core_options(args):
     """Parsed options -> keyword arguments of InferenceCore."""
     check_least(args, mem_every=1, top_k=1, max_mem_frames=1)
