@@ -73,7 +73,7 @@ class Training:
         self.dataset = open_dataset(args)
         self.validation = validation_set(args) if args.validate else []
         self.checkpoints = Checkpoints(folder, args.id, vars(args))
-        self.stop = stop_signal()
+        self.stop = stop_signal(launched=self.processes > 1)
         self.averages = Averages()
         self.logger = Logger(folder and args.log_root / args.id)
 

@@ -1,4 +1,4 @@
-"""A process of a torchrun job is killed: the whole job ends soon, and says whose end it was."""
+"""A torchrun job ends soon when one of its processes is killed, and says which, or when stopped."""
 
 import os
 import re
@@ -8,9 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests import trees
+from tests.running import hear_ctrl_c
 from tests.training_trees import own_tree
 
 ROOT = Path(__file__).parent.parent
@@ -21,7 +23,11 @@ def launch(folder, *words):
     """A job of two processes; what it says goes to out.txt and err.txt."""
     with open(folder / 'out.txt', 'w') as out, open(folder / 'err.txt', 'w') as errors:
         return subprocess.Popen(
-            [str(word) for word in (*LAUNCHER, *words)], stdout=out, stderr=errors, cwd=ROOT
+            [str(word) for word in (*LAUNCHER, *words)],
+            stdout=out,
+            stderr=errors,
+            cwd=ROOT,
+            preexec_fn=hear_ctrl_c,
         )
 
 
@@ -33,13 +39,12 @@ def wait_for(condition, job, folder):
         time.sleep(0.05)
 
 
-def kill_rank(job, number):
-    """SIGKILL to the process of this rank."""
+def ranks_of(job):
+    """-> dict rank -> process id."""
     children = Path(f'/proc/{job.pid}/task/{job.pid}/children').read_text().split()
-    for pid in children:
-        if f'\0RANK={number}\0' in Path(f'/proc/{pid}/environ').read_text():
-            return os.kill(int(pid), signal.SIGKILL)
-    raise AssertionError(f'no rank {number} among {children}')
+    environments = {int(pid): Path(f'/proc/{pid}/environ').read_text() for pid in children}
+    found = {pid: re.search(r'\0RANK=(\d)\0', text) for pid, text in environments.items()}
+    return {int(rank[1]): pid for pid, rank in found.items() if rank}
 
 
 def end_of(job, folder):
@@ -65,7 +70,7 @@ def test_a_killed_rank_ends_an_evaluation_and_the_next_goes_on(checkpoint, tmp_p
     words += ['--output', output]
     job = launch(tmp_path, *words)
     wait_for(lambda: (output / 'b').exists(), job, tmp_path)  # rank 1 waits for rank 0
-    kill_rank(job, 0)
+    os.kill(ranks_of(job)[0], signal.SIGKILL)
     assert_told(end_of(job, tmp_path), 'eval_davis.py', 0)
     assert not (output / 'a').exists()
     kept = (output / 'b' / '00001.png').stat().st_mtime_ns
@@ -75,15 +80,37 @@ def test_a_killed_rank_ends_an_evaluation_and_the_next_goes_on(checkpoint, tmp_p
     assert not list(output.glob('.*'))
 
 
-def test_a_killed_rank_ends_a_training_which_keeps_what_it_learnt(tmp_path):
-    own_tree(tmp_path / 'DAVIS' / '2017' / 'trainval')
-    saves = tmp_path / 'saves' / 'x'
+def start_training(folder):
+    """-> a training that is past its second iteration, what it keeps."""
+    own_tree(folder / 'DAVIS' / '2017' / 'trainval')
     job = launch(
-        tmp_path, 'train.py', '--stage', 2, '--davis_root', tmp_path / 'DAVIS', '--crop', 32,
+        folder, 'train.py', '--stage', 2, '--davis_root', folder / 'DAVIS', '--crop', 32,
         '--pretrained', 'none', '-b', 1, '--num_workers', 1, '--device', 'cpu', '-i', 500,
-        '--debug', '--id', 'x', '--saves', tmp_path / 'saves', '--log_root', tmp_path / 'log',
+        '--debug', '--ema', 0.5, '--id', 'x', '--saves', folder / 'saves',
+        '--log_root', folder / 'log',
     )  # fmt: skip
-    wait_for(lambda: 'iteration 2:' in (tmp_path / 'out.txt').read_text(), job, tmp_path)
-    kill_rank(job, 1)
+    wait_for(lambda: 'iteration 2:' in (folder / 'out.txt').read_text(), job, folder)
+    return job, folder / 'saves' / 'x' / 'x_checkpoint.pth'
+
+
+def test_a_killed_rank_ends_a_training_which_keeps_what_it_learnt(tmp_path):
+    job, checkpoint = start_training(tmp_path)
+    os.kill(ranks_of(job)[1], signal.SIGKILL)
     assert_told(end_of(job, tmp_path), 'train.py', 1)
-    assert torch.load(saves / 'x_checkpoint.pth', weights_only=True)['iteration'] >= 2
+    assert torch.load(checkpoint, weights_only=True)['iteration'] >= 2
+
+
+@pytest.mark.parametrize(
+    'whom, number', [('torchrun', signal.SIGINT), ('processes', signal.SIGTERM)]
+)
+def test_a_stopped_training_of_two_processes_keeps_what_it_learnt(tmp_path, whom, number):
+    """processes: those that train and those that make samples, as `pkill -f train.py` does."""
+    job, checkpoint = start_training(tmp_path)
+    if whom == 'torchrun':
+        job.send_signal(number)
+    else:
+        for group in ranks_of(job).values():
+            os.killpg(group, number)
+    end_of(job, tmp_path)
+    done = re.findall(r'^iteration (\d+):', (tmp_path / 'out.txt').read_text(), re.M)
+    assert torch.load(checkpoint, weights_only=True)['iteration'] == int(done[-1])

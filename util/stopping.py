@@ -4,13 +4,18 @@ import signal
 import threading
 
 
-def stop_signal():
-    """An Event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts at once."""
+def stop_signal(launched=False):
+    """An Event that Ctrl-C and SIGTERM set; a second one interrupts at once.
+
+    launched: by torchrun, which signals the other processes as soon as one of them has ended; a
+    second signal then means no more than the first.
+    """
     event = threading.Event()
 
     def stop(number, _):
         event.set()
-        signal.signal(number, signal.default_int_handler)
+        ignore_workers()  # the signal may have ended them, too
+        signal.signal(number, signal.SIG_IGN if launched else signal.default_int_handler)
 
     if is_main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
