@@ -6,7 +6,7 @@ occlusions and pairs of objects without end, with exact masks.
 
 import numpy as np
 
-from dataset.cutouts import SOLID, paste, read_cutout
+from dataset.cutouts import SOLID, camouflage, paste, read_cutout
 from dataset.samples import NUM_FRAMES, make_sample
 from dataset.static_dataset import view
 from dataset.transforms import ResizedCrop
@@ -16,6 +16,7 @@ STILLS = 0.35  # of the samples; the others are three frames of a video
 WHOLE = 0.35  # of the frames are seen whole, squeezed into the square: much background
 LAYERS = ((0.4, 0.5, 0.1), (0.1, 0.5, 0.4))  # chances of 0, 1, 2 pasted things: videos, stills
 FROM_VIDEOS = 0.4  # of the pasted things; the others are cut-outs
+CAMOUFLAGED = 0.35  # of the pasted things
 PLAIN = 0.25  # of the stills have a made-up texture for a background
 
 
@@ -42,7 +43,10 @@ class CompositeDataset:
             make = self.still if still else self.moving
             images, masks, name = make(index, rng)
             for _ in range(rng.choice(3, p=LAYERS[still])):
-                paste(rng, self.layers(rng), images, masks)
+                layers = self.layers(rng)
+                if rng.random() < CAMOUFLAGED:
+                    layers = camouflage(rng, layers, images[0])
+                paste(rng, layers, images, masks)
             ids = choose_objects(rng, masks, self.videos.objects)
             if ids:
                 break

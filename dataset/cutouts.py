@@ -76,6 +76,32 @@ def paste(rng, layers, images, masks):
         mask[alpha > SOLID] = number
 
 
+def camouflage(rng, layers, image):
+    """Layers as of `paste`, coloured some way like a part of the image that they will lie on.
+
+    Otherwise an object's mean colour would tell it from its background in nearly all samples, and
+    a network that looks no further takes every stone of a path for the grey thing that lies on it.
+    """
+    shown = layers[0][..., 3] > SOLID
+    if not shown.any():
+        return layers
+    side = min(image.shape[:2]) // 2
+    top, left = (rng.integers(length - side + 1) for length in image.shape[:2])
+    mean, deviation = colours_of(image[top : top + side, left : left + side].reshape(-1, 3))
+    own_mean, own_deviation = colours_of(layers[0][shown, :3])
+    share = rng.uniform(0.3, 1)
+    gain = (deviation / own_deviation).clip(0.5, 2) ** share
+    goal = own_mean + share * (mean - own_mean)
+    changed = [layer.copy() for layer in layers]  # they are kept for other samples
+    for layer in changed:
+        layer[..., :3] = ((layer[..., :3] - own_mean) * gain + goal).round().clip(0, 255)
+    return changed
+
+
+def colours_of(pixels):
+    return pixels.mean(0), pixels.std(0) + 1
+
+
 def sample_path(rng, shape, frame_shape):
     """Where a picture goes in each of three frames: list of (2, 3) affine matrices.
 
@@ -89,7 +115,7 @@ def sample_path(rng, shape, frame_shape):
     direction = rng.uniform(0, 2 * math.pi)
     velocity = speed * np.array([math.cos(direction), math.sin(direction)])
     angle, turn = rng.uniform(-30, 30), rng.normal(0, 10)
-    growth, stretch = rng.normal(1, 0.08), rng.uniform(0.8, 1.25)
+    growth, stretch = rng.normal(1, 0.08), math.exp(rng.normal(0, 0.25))
     flip = rng.choice([-1, 1])
     path = []
     for t in range(3):

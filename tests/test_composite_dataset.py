@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from dataset.composite_dataset import CompositeDataset, texture
-from dataset.cutouts import find_cutouts, paste, read_cutout
+from dataset.cutouts import SOLID, camouflage, find_cutouts, paste, read_cutout
 from dataset.stages import build_stage
 from tests.training_trees import CROP, assert_same, own_tree, videos_of
 from util.errors import UserError
@@ -87,6 +87,20 @@ def test_a_pasted_thing_is_in_front_or_behind_and_takes_the_next_id(cutouts):
         )
         kinds |= {'in front'} if over else {'behind'} if hidden else set()
     assert kinds == {'in front', 'behind'}
+
+
+def test_camouflage_brings_colours_near_those_of_the_picture(cutouts):
+    layers = [read_cutout(cutouts / 'a.png', 40)] * 3
+    before = layers[0].copy()
+    shown = before[..., 3] > SOLID
+    image = np.random.default_rng(0).integers(20, 60, (64, 64, 3), np.uint8)
+    for seed in range(10):
+        changed = camouflage(np.random.default_rng(seed), layers, image)
+        for layer in changed:
+            assert (layer[..., 3] == before[..., 3]).all()
+            gap = abs(layer[shown, :3].mean(0) - image.mean((0, 1)))
+            assert (gap <= 0.7 * abs(before[shown, :3].mean(0) - image.mean((0, 1))) + 1).all()
+    assert (layers[0] == before).all()
 
 
 def test_specks_and_margins_of_a_cutout_are_dropped(cutouts):
