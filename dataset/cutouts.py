@@ -14,6 +14,8 @@ from util.images import open_image
 
 SOLID = 127  # alpha above it belongs to the object
 SMALLEST_PART = 0.05  # of the largest part's area; what is smaller is a speck
+THIN = 0.25  # of the pasted things may become several times longer or higher
+USUAL_SPREAD, THIN_SPREAD = 0.15, 0.6  # of log(width / height) / 2
 
 
 def find_cutouts(folder):
@@ -109,13 +111,16 @@ def sample_path(rng, shape, frame_shape):
     steady rate, with a little trembling.
     """
     height, width = frame_shape
-    size = rng.uniform(0.2, 0.8) * min(frame_shape) / max(shape[:2])
+    spread = THIN_SPREAD if rng.random() < THIN else USUAL_SPREAD
+    stretch = math.exp(rng.normal(0, spread))
+    size = rng.uniform(0.2, 0.8) * min(frame_shape)
+    size /= max(shape[1] * stretch, shape[0] / stretch)
     centre = rng.uniform((0.1, 0.1), (0.9, 0.9)) * (width, height)
     speed = rng.exponential(0.12) * min(frame_shape)
     direction = rng.uniform(0, 2 * math.pi)
     velocity = speed * np.array([math.cos(direction), math.sin(direction)])
     angle, turn = rng.uniform(-30, 30), rng.normal(0, 10)
-    growth, stretch = rng.normal(1, 0.08), math.exp(rng.normal(0, 0.25))
+    growth = rng.normal(1, 0.08)
     flip = rng.choice([-1, 1])
     path = []
     for t in range(3):
