@@ -17,6 +17,7 @@ WHOLE = 0.35  # of the frames are seen whole, squeezed into the square: much bac
 LAYERS = ((0.4, 0.5, 0.1), (0.1, 0.5, 0.4))  # chances of 0, 1, 2 pasted things: videos, stills
 FROM_VIDEOS = 0.4  # of the pasted things; the others are cut-outs
 CAMOUFLAGED = 0.35  # of the pasted things
+LATE = 0.25  # of the pasted things are not in the first frame, and so are background to the others
 PLAIN = 0.25  # of the stills have a made-up texture for a background
 
 
@@ -46,7 +47,7 @@ class CompositeDataset:
                 layers = self.layers(rng)
                 if rng.random() < CAMOUFLAGED:
                     layers = camouflage(rng, layers, images[0])
-                paste(rng, layers, images, masks)
+                paste(rng, layers, images, masks, first=int(rng.random() < LATE))
             ids = choose_objects(rng, masks, self.videos.objects)
             if ids:
                 break

@@ -53,18 +53,19 @@ def without_specks(alpha):
     return np.where(np.isin(labels, specks), 0, alpha).astype(np.uint8)
 
 
-def paste(rng, layers, images, masks):
+def paste(rng, layers, images, masks, first=0):
     """Put a moving thing into frames, in front of the objects there or behind them all.
 
     layers: a picture (h, w, 4) with alpha per frame; images uint8 (H, W, 3), masks uint8 (H, W) of
-    ids. Both are changed in place; the thing takes the next free id.
+    ids. Both are changed in place; the thing takes the next free id. first: the frame in which it
+    appears.
     """
     number = max(int(mask.max()) for mask in masks) + 1
     behind = rng.random() < 0.3
     jitter = Jitter.sample(rng, 0.2, 0.2, 0.2, 0.05)
-    for layer, image, mask, place in zip(
-        layers, images, masks, sample_path(rng, layers[0].shape, masks[0].shape), strict=True
-    ):
+    path = sample_path(rng, layers[0].shape, masks[0].shape)
+    frames = list(zip(layers, images, masks, path, strict=True))
+    for layer, image, mask, place in frames[first:]:
         size = mask.shape[::-1]
         alpha = cv2.warpAffine(layer[..., 3], place, size, flags=cv2.INTER_LINEAR)
         if behind:

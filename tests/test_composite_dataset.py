@@ -36,7 +36,7 @@ def samples(dataset, number):
 
 
 def test_samples_are_those_of_the_network_with_one_or_two_objects(composite):
-    found = samples(composite, 40)
+    found = samples(composite, 80)
     for sample in found:
         assert sample['frames'].shape == (3, 3, CROP, CROP)
         assert sample['frames'].dtype == torch.float32 and sample['frames'].min() >= 0
@@ -87,6 +87,15 @@ def test_a_pasted_thing_is_in_front_or_behind_and_takes_the_next_id(cutouts):
         )
         kinds |= {'in front'} if over else {'behind'} if hidden else set()
     assert kinds == {'in front', 'behind'}
+
+
+def test_a_thing_may_appear_after_the_first_frame(cutouts):
+    layers = [read_cutout(cutouts / 'a.png', 40)] * 3
+    images = [np.full((64, 64, 3), 90, np.uint8) for _ in range(3)]
+    masks = [np.zeros((64, 64), np.uint8) for _ in range(3)]
+    paste(np.random.default_rng(0), layers, images, masks, first=1)
+    assert (images[0] == 90).all() and not masks[0].any()
+    assert (masks[1] == 1).any() and (images[1][masks[1] == 1] != 90).any()
 
 
 def test_camouflage_brings_colours_near_those_of_the_picture(cutouts):
