@@ -86,8 +86,6 @@ def camouflage(rng, layers, image):
     a network that looks no further takes every stone of a path for the grey thing that lies on it.
     """
     shown = layers[0][..., 3] > SOLID
-    if not shown.any():
-        return layers
     side = min(image.shape[:2]) // 2
     top, left = (rng.integers(length - side + 1) for length in image.shape[:2])
     mean, deviation = colours_of(image[top : top + side, left : left + side].reshape(-1, 3))

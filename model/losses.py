@@ -6,13 +6,17 @@ MiVOS (CVPR 2021), appendix; Pohlen et al., CVPR 2017 (bootstrapped cross entrop
 import torch
 import torch.nn.functional as F
 
-BOOTSTRAP_START, BOOTSTRAP_END = 20_000, 70_000  # iterations
+BOOTSTRAP = 20_000, 70_000  # iterations
 FINAL_FRACTION = 0.15
 
 
-def kept_fraction(iteration):
-    """The share of a frame's pixels that counts: 1, then falling to 0.15 on a line, then 0.15."""
-    progress = (iteration - BOOTSTRAP_START) / (BOOTSTRAP_END - BOOTSTRAP_START)
+def kept_fraction(iteration, bootstrap=BOOTSTRAP):
+    """The share of a frame's pixels that counts: 1, then falling to 0.15 on a line, then 0.15.
+
+    bootstrap: the iterations between which it falls; the published ones suit a long training.
+    """
+    start, end = bootstrap
+    progress = (iteration - start) / (end - start)
     return 1 - (1 - FINAL_FRACTION) * min(max(progress, 0.0), 1.0)
 
 

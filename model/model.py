@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from model.losses import intersection_and_union, kept_fraction, propagation_loss
+from model.losses import BOOTSTRAP, intersection_and_union, kept_fraction, propagation_loss
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -22,8 +22,8 @@ class PropagationModel:
     statistics (for training from scratch); otherwise it stays frozen. amp: bfloat16 where the
     device has it, else float16 with a gradient scaler. clip_grad: largest norm of the gradient,
     None for no limit. ema: decay of a moving average of the weights, which then is the result of
-    the training; None for none. key_lr: see `parameter_groups`. distributed: average gradients
-    over torch.distributed's processes.
+    the training; None for none. key_lr: see `parameter_groups`. bootstrap: see `kept_fraction`.
+    distributed: average gradients over torch.distributed's processes.
     """
 
     def __init__(
@@ -39,10 +39,11 @@ class PropagationModel:
         clip_grad=None,
         ema=None,
         key_lr=1.0,
+        bootstrap=BOOTSTRAP,
         distributed=False,
     ):
         self.network, self.device = network, network.device
-        self.amp, self.clip_grad = amp, clip_grad
+        self.amp, self.clip_grad, self.bootstrap = amp, clip_grad, bootstrap
         self.set_batch_norm(train_bn)
         self.average = (
             AveragedModel(network, avg_fn=moving_average(ema), use_buffers=True) if ema else None
@@ -73,7 +74,7 @@ class PropagationModel:
         frames = batch['frames'].to(self.device, non_blocking=True)
         masks = batch['masks'].to(self.device, non_blocking=True)
         valid = batch['valid'].to(self.device, non_blocking=True)
-        fraction = kept_fraction(iteration)
+        fraction = kept_fraction(iteration, self.bootstrap)
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.amp):
             logits = self.rollout(frames, split_objects(masks[:, 0], valid.shape[1]), valid)
             loss = propagation_loss(logits, masks[:, 1:], valid, fraction)

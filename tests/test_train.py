@@ -170,7 +170,7 @@ def test_validation_keeps_the_best_network(data, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     saves = run(
-        data, tmp_path, '-i', 2, '--debug',
+        data, tmp_path, '-i', 2, '--debug', '--bootstrap', 0, 2,
         '--validate', data / 'validation', '--validate_every', 1, '--validate_size', 48,
     )  # fmt: skip
     events = EventAccumulator(str(tmp_path / 'log' / 'x'))
@@ -182,6 +182,7 @@ def test_validation_keeps_the_best_network(data, tmp_path):
     assert {'loss', 'iou_1', 'iou_2', 'p', 'lr', 'time', 'waiting_for_data'} <= set(
         events.Tags()['scalars']
     )
+    assert [event.value for event in events.Scalars('p')] == pytest.approx([1, 0.575])
     (picture,) = events.Images('image, prediction, truth')
     assert (picture.width, picture.height) == (8 * 32, 32)
 

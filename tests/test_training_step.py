@@ -71,6 +71,8 @@ def test_kept_fraction_by_hand():
     expected = {0: 1, 19_999: 1, 20_000: 1, 45_000: 0.575, 70_000: 0.15, 10**6: 0.15}
     for iteration, fraction in expected.items():
         assert kept_fraction(iteration) == pytest.approx(fraction), iteration
+    sooner = [kept_fraction(iteration, (10, 20)) for iteration in (10, 15, 20)]
+    assert sooner == pytest.approx([1, 0.575, 0.15])
 
 
 def test_learning_rate_falls_at_its_steps():

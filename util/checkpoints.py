@@ -85,7 +85,7 @@ def checkpoint_path(folder, name):
 
 # what a resumed training must share with its first part in order to go on exactly
 BINDING = ('batch_size', 'crop', 'short_side', 'paste', 'seed', 'amp', 'train_bn', 'clip_grad')
-BINDING += ('ema', 'lr', 'key_lr', 'steps', 'gamma', 'weight_decay')
+BINDING += ('ema', 'lr', 'key_lr', 'steps', 'gamma', 'weight_decay', 'bootstrap')
 
 
 def resume(path, model, config):
@@ -118,8 +118,9 @@ def resume(path, model, config):
     if iteration >= config['iterations']:
         raise UserError(f'{path}: has done its {iteration} iterations; give more with --iterations')
     for name in BINDING:
-        if before[name] != plain(config[name]):
-            print(f'not the same training: --{name} was {before[name]}, now {config[name]}')
+        was, now = before.get(name), plain(config[name])
+        if was != now:
+            print(f'not the same training: --{name} was {was}, now {now}')
     return iteration, state['best']
 
 

@@ -88,6 +88,8 @@ EARLY = [
       for x in ('nan', 'inf', -1.0)),
     *(other(TRAIN, f'--ema {x}', f'--ema {x}', 'between 0 and 1')
       for x in ('nan', 'inf', 1.0, 0.0)),
+    *(other(TRAIN, f'--bootstrap {x}', f'--bootstrap {x}', 'end after that')
+      for x in ('-1 5', '5 5', '9 2')),
     other(TRAIN, '--stage 3', '--stage', 'invalid choice'),
     other(TRAIN, '--id ../x', '--id ../x: must be letters'),
     other(TRAIN, '--id ""', '--id : must be letters'),
