@@ -9,15 +9,16 @@ import numpy as np
 from dataset.cutouts import SOLID, camouflage, paste, read_cutout
 from dataset.samples import NUM_FRAMES, make_sample
 from dataset.static_dataset import view
-from dataset.transforms import ResizedCrop
+from dataset.transforms import Jitter, ResizedCrop
 from dataset.vos_dataset import MAX_TRIES, choose_objects, read_pair
 
 STILLS = 0.35  # of the samples; the others are three frames of a video
 WHOLE = 0.35  # of the frames are seen whole, squeezed into the square: much background
 LAYERS = ((0.4, 0.5, 0.1), (0.1, 0.5, 0.4))  # chances of 0, 1, 2 pasted things: videos, stills
 FROM_VIDEOS = 0.4  # of the pasted things; the others are cut-outs
-CAMOUFLAGED = 0.35  # of the pasted things
+CAMOUFLAGED = 0.55  # of the pasted things
 LATE = 0.25  # of the pasted things are not in the first frame, and so are background to the others
+RECOLOURED = 0.4  # of the samples: any hue, or none, so that colours are not learnt by heart
 PLAIN = 0.25  # of the stills have a made-up texture for a background
 
 
@@ -51,6 +52,9 @@ class CompositeDataset:
             ids = choose_objects(rng, masks, self.videos.objects)
             if ids:
                 break
+        if rng.random() < RECOLOURED:
+            recolour = Jitter.sample(rng, 0.3, 0.4, 0.6, hue=0.5, grey=0.2)
+            images = [recolour(image) for image in images]
         return make_sample(images, masks, ids, self.videos.objects, name)
 
     def moving(self, index, rng):

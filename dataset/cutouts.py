@@ -14,7 +14,7 @@ from util.images import open_image
 
 SOLID = 127  # alpha above it belongs to the object
 SMALLEST_PART = 0.05  # of the largest part's area; what is smaller is a speck
-THIN = 0.25  # of the pasted things may become several times longer or higher
+THIN = 0.35  # of the pasted things may become several times longer or higher
 USUAL_SPREAD, THIN_SPREAD = 0.15, 0.6  # of log(width / height) / 2
 
 

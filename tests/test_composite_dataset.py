@@ -53,6 +53,16 @@ def test_the_same_seed_gives_the_same_sample(composite):
         assert_same(a, b)
 
 
+def test_a_sample_may_be_recoloured_all_frames_alike(composite, monkeypatch):
+    monkeypatch.setattr('dataset.composite_dataset.Jitter.sample', lambda *_, **__: np.invert)
+    found = {}
+    for share in (0, 1):
+        monkeypatch.setattr('dataset.composite_dataset.RECOLOURED', share)
+        found[share] = composite.sample(0, np.random.default_rng(3))
+    assert torch.equal(found[0]['masks'], found[1]['masks'])
+    torch.testing.assert_close(found[0]['frames'], 1 - found[1]['frames'])
+
+
 def test_what_is_pasted_lies_under_its_mask_in_every_frame(cutouts):
     layers = [read_cutout(cutouts / 'a.png', 40)] * 3
     seen = 0
