@@ -45,7 +45,6 @@ class Training:
     """One training on this process. `run` goes from where it stands to the last iteration."""
 
     def __init__(self, args, device, folder):
-        from model.losses import BOOTSTRAP
         from model.model import PropagationModel
         from util import distributed
         from util.checkpoints import Checkpoints, resume
@@ -65,7 +64,7 @@ class Training:
             clip_grad=args.clip_grad,
             ema=args.ema,
             key_lr=args.key_lr,
-            bootstrap=args.bootstrap or BOOTSTRAP,
+            bootstrap=args.bootstrap,
             distributed=self.processes > 1,
         )
         if args.load_model:

@@ -50,8 +50,7 @@ class PropagationModel:
         )
         self.rollout = network
         if distributed:
-            devices = [self.device] if self.device.type == 'cuda' else None
-            self.rollout = DistributedDataParallel(network, device_ids=devices)
+            self.rollout = DistributedDataParallel(network)
         groups = parameter_groups(network, lr, key_lr)
         self.optimizer = torch.optim.Adam(groups, lr=lr, weight_decay=weight_decay)
         self.scheduler = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, list(steps), gamma)

@@ -42,7 +42,7 @@ def add_schedule(group):
     add('--clip_grad', type=float, help='largest norm of the gradient (no limit)')
     add('--ema', type=float, help='evaluate and save a moving average of the weights (0.999, say)')
     add(
-        '--bootstrap', type=int, nargs=2, metavar=('FROM', 'TO'),
+        '--bootstrap', type=int, nargs=2, metavar=('FROM', 'TO'), default=[20_000, 70_000],
         help='iterations between which the loss narrows to the hardest pixels (20,000 70,000)',
     )  # fmt: skip
     add('--seed', type=int, default=0)
@@ -113,8 +113,8 @@ def parse(description, argv=None):
         value = getattr(args, name)
         if value is not None and not 0 < value < math.inf:
             raise UserError(f'--{name} {value}: must be greater than 0, and finite')
-    if args.bootstrap and not 0 <= args.bootstrap[0] < args.bootstrap[1]:
-        start, end = args.bootstrap
+    start, end = args.bootstrap
+    if not 0 <= start < end:
         raise UserError(f'--bootstrap {start} {end}: must start at 0 or later, and end after that')
     if args.ema is not None and not 0 < args.ema < 1:
         raise UserError(f'--ema {args.ema}: must lie between 0 and 1')
