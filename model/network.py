@@ -16,6 +16,7 @@ from model.memory import affinity, aggregate_logits, readout
 from model.modules import Decoder, KeyValue, MaskRGBEncoder, RGBEncoder
 from model.quantized import dequantize
 from util.errors import UNREADABLE, UserError
+from util.run_info import forbid_tf32
 
 STRIDE = 16  # of keys and values
 IMAGE_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
@@ -35,11 +36,11 @@ class PropagationNetwork(nn.Module):
     """Space-time memory network of MiVOS (CVPR 2021), section 3 and appendix.
 
     single_object: the stage-0 variant, whose mask encoder does not see the other objects.
-    Random weights; `load_network` reads a checkpoint. It starts in evaluation mode, which is how
-    its BatchNorm layers stay, in training too: stored statistics, never updated.
+    pretrained: both trunks start from ImageNet's ResNet-50 (`model.pretrained`), else all weights
+    are random; `load_network` reads a checkpoint. It starts in evaluation mode.
     """
 
-    def __init__(self, *, single_object=False):
+    def __init__(self, *, single_object=False, pretrained=False):
         super().__init__()
         self.single_object = single_object
         self.rgb_encoder = RGBEncoder()
@@ -51,6 +52,21 @@ class PropagationNetwork(nn.Module):
         self.register_buffer('mean', torch.tensor(IMAGE_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(IMAGE_STD).view(3, 1, 1), persistent=False)
         self.eval()
+        if pretrained:
+            from model.pretrained import start_from_imagenet
+
+            start_from_imagenet(self, 'imagenet')
+
+    def train(self, mode=True):
+        """As in any module, but BatchNorm keeps to its stored statistics and never updates them.
+
+        `PropagationModel(train_bn=True)` lets it learn in a training from random weights.
+        """
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
 
     @property
     def device(self):
@@ -118,12 +134,14 @@ class PropagationNetwork(nn.Module):
 def load_network(path, device='cpu', *, multi_object=False, for_inference=False, compiled=False):
     """Read a checkpoint into a PropagationNetwork on `device`, in evaluation mode.
 
-    path: network weights as published, a training checkpoint (a dict with an entry 'network'), or
-    one in a quarter of its size (model.quantized).
+    path: network weights as published, a training checkpoint (a dict with an entry 'network' and,
+    where it kept one, their 'average', which then is taken), or one in a quarter of its size
+    (model.quantized).
     The number of input channels of the mask encoder (4: stage 0, 5: all others) is read off the
     file; with `multi_object` a stage-0 file is refused. Only tensors are unpickled.
     for_inference: made ready for it, and for nothing else, by `prepare_for_inference`; `compiled`,
     then, by torch.compile, too, which takes a minute at the first frame.
+    float32 is float32 from here on, on GPUs too: PyTorch's TF32 is switched off.
     Raises UserError, naming the file and the keys, for anything that is not such a checkpoint.
     """
     weights = read_weights(Path(path))
@@ -140,6 +158,7 @@ def load_network(path, device='cpu', *, multi_object=False, for_inference=False,
     check_weights(path, weights, network.state_dict())
     network.load_state_dict(weights)
     network.to(device)
+    forbid_tf32()
     return prepare_for_inference(network, compiled=compiled) if for_inference else network
 
 
@@ -158,14 +177,15 @@ def read_weights(path):
         raise UserError(f'{path}: not a readable checkpoint ({reason})') from error
     scales = {}
     if isinstance(weights, dict) and isinstance(weights.get('network'), dict):
-        weights, scales = weights['network'], weights.get('scales', {})
+        weights, scales = weights.get('average', weights['network']), weights.get('scales', {})
     if not isinstance(weights, dict) or not all(map(is_weight, weights, weights.values())):
         raise UserError(f'{path}: holds no network weights (expected names with tensors)')
     try:
         weights = dequantize(weights, scales)
     except UNREADABLE as error:
         raise UserError(f'{path}: its scales do not fit its weights; get it again') from error
-    # a network saved from inside DistributedDataParallel
+    weights.pop('n_averaged', None)  # of a training's average
+    # a network saved from inside DistributedDataParallel or AveragedModel
     return {name.removeprefix('module.'): weight for name, weight in weights.items()}
 
 

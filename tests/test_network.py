@@ -21,6 +21,41 @@ def test_a_training_checkpoint_loads_like_its_network_file(checkpoint, network, 
     assert_equal(load_network(wrapped), network)
 
 
+def test_of_a_checkpoint_with_an_average_that_is_taken(network, tmp_path):
+    average = {f'module.{name}': tensor for name, tensor in weights().items()}
+    average['n_averaged'] = torch.tensor(7)
+    other = PropagationNetwork().state_dict()
+    assert_equal(
+        load_network(save(tmp_path / 'x.pth', {'network': other, 'average': average})), network
+    )
+
+
+def test_loading_leaves_no_tf32_behind(checkpoint):
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    load_network(checkpoint)
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_batch_norm_keeps_its_statistics_in_training_mode():
+    torch.manual_seed(0)
+    network = PropagationNetwork().train()
+    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    network(torch.rand(1, 2, 3, 32, 32), torch.zeros(1, 1, 32, 32), valid=torch.ones(1, 1))
+    assert network.training and network.decoder.training
+    assert all(torch.equal(buffer, before[name]) for name, buffer in network.named_buffers())
+
+
+def test_trunks_can_start_from_imagenet(monkeypatch):
+    trunk = PropagationNetwork().rgb_encoder.state_dict()
+    resnet = {name.replace('res2.', 'layer1.'): weight for name, weight in trunk.items()}
+    monkeypatch.setattr('model.pretrained.download_resnet50', lambda: resnet)
+    network = PropagationNetwork(pretrained=True)
+    found = network.rgb_encoder.state_dict()
+    assert all(torch.equal(found[name], weight) for name, weight in trunk.items())
+    conv1 = network.mask_rgb_encoder.conv1.weight
+    assert torch.equal(conv1[:, :3], trunk['conv1.weight'])
+
+
 def test_a_network_saved_inside_data_parallel_loads(network, tmp_path):
     prefixed = {f'module.{name}': tensor for name, tensor in weights().items()}
     assert_equal(load_network(save(tmp_path / 'ddp.pth', prefixed)), network)

@@ -24,8 +24,7 @@ def choose_device(name='auto'):
     # With one thread (what torchrun sets) PyTorch takes other convolution routines on the CPU,
     # which differ in the last bits; from two on, results do not depend on the number of threads.
     torch.set_num_threads(max(2, torch.get_num_threads()))
-    # float32 is float32, on GPUs too; what is to be fast at the cost of digits is --amp
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    forbid_tf32()
     if name == 'auto':
         available = torch.accelerator.is_available()
         return torch.accelerator.current_accelerator() if available else torch.device('cpu')
@@ -35,6 +34,11 @@ def choose_device(name='auto'):
     except (RuntimeError, AssertionError) as error:
         raise UserError(f'--device {name}: not on this machine; use auto or cpu') from error
     return device
+
+
+def forbid_tf32():
+    """float32 is float32, on GPUs too; what is to be fast at the cost of digits is --amp."""
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
 
 class Stopwatch:
