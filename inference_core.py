@@ -13,7 +13,7 @@ from model.bank import MemoryBank
 from model.memory import aggregate
 from model.network import STRIDE, load_network
 from util.errors import UserError
-from util.tensor import one_hot, pad, padding, resize, unpad
+from util.tensor import as_float, one_hot, pad, padding, resize, unpad
 
 NO_IDS = 'object ids must lie in 1..255 (0 is the background)'
 
@@ -78,9 +78,10 @@ class InferenceCore:
         """Take the next frame; returns its probabilities (K+1, H, W), channel 0 the background.
 
         image (3, H, W): float in [0, 1] or uint8. mask (H, W): integer ids, 0 where nothing is
-        said; may come with any frame and bring new objects or correct known ones. object_ids: the
-        ids that the mask speaks of, all that it holds by default; a listed id without a pixel is
-        said to be absent. Before the first object K is 0. Raises UserError for other sizes or ids.
+        said; may come with any frame and bring new objects or correct known ones. object_ids: more
+        than what the mask holds; a new one among them without a pixel gets a channel, too (of a
+        known one nothing is said). Before the first object K is 0. The result may be a view of
+        what is memorised next: copy it before changing it. Raises UserError for other sizes or ids.
 
         The previous frame is memorised here, not when it was segmented: so the last frame of a
         video is never encoded, and nobody needs to know the video's length.
@@ -112,8 +113,10 @@ class InferenceCore:
     @torch.inference_mode()
     def restore(self, records):
         """Go on after the last of these KeptFrames (oldest first) as if they had come here."""
+        device = self.network.device
         for record in itertools.starmap(KeptFrame, records):
-            self.bank.restore(record)
+            keys, values = record.keys.to(device), record.values.to(device)
+            self.bank.restore(record._replace(keys=keys, values=values))
             self.object_ids = list(record.object_ids)
             self.index = record.index + 1
             if record.annotated:
@@ -138,7 +141,7 @@ class InferenceCore:
         if image.device.type == 'cpu' and self.network.device.type == 'cuda':
             image = image.pin_memory()  # so that the copy does not wait for what is computed
         image = image.to(self.network.device, non_blocking=True)
-        image = image / 255 if image.dtype == torch.uint8 else image.float()
+        image = as_float(image)
         pads = padding(*size, STRIDE)
         return pad(image, pads, self.network.mean).unsqueeze(0), pads
 
@@ -189,7 +192,8 @@ class InferenceCore:
         self.object_ids += new
         objects = torch.cat([prob[1:], prob.new_zeros(len(new), *mask.shape)])
         objects = objects * (mask == 0)
-        objects[[self.object_ids.index(i) for i in ids]] = one_hot(mask, ids)
+        seen = [i for i in mask.unique().tolist() if i]
+        objects[[self.object_ids.index(i) for i in seen]] = one_hot(mask, seen)
         return aggregate(objects)
 
 

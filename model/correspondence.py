@@ -13,14 +13,14 @@ import torch.nn.functional as F
 
 from model.memory import affinity, readout
 from model.network import STRIDE
-from util.tensor import pad, padding, resize, unpad
+from util.tensor import as_float, pad, padding, resize, unpad
 
 
 @torch.inference_mode()
 def correspond(network, source, target):
     """How much each cell of the target takes from each cell of the source.
 
-    source (3, H, W), target (3, H, W), each of its own size, float in [0, 1]
+    source (3, H, W), target (3, H, W), each of its own size, float in [0, 1] or uint8
     -> W (N, M) in [0, 1], float32; a column sums to 1.
 
     The source is memorised with an empty mask, the target is the query; no top-k. A feature or a
@@ -34,7 +34,7 @@ def correspond(network, source, target):
 
 def pad_image(network, image):
     """(3, H, W) -> (1, 3, H', W') on the network's device; the border is zero once normalised."""
-    image = image.to(network.device)
+    image = as_float(image.to(network.device))
     return pad(image, padding(*image.shape[-2:], STRIDE), network.mean).unsqueeze(0)
 
 

@@ -137,6 +137,13 @@ def test_w_equals_the_plain_computation(network):
     torch.testing.assert_close(weights.sum(0), torch.ones(8))
 
 
+def test_bytes_and_floats_are_the_same_picture(network):
+    torch.manual_seed(0)
+    pictures = [torch.randint(256, (3, *size), dtype=torch.uint8) for size in ((33, 40), (48, 50))]
+    floats = correspond(network, *(picture / 255 for picture in pictures))
+    assert torch.equal(correspond(network, *pictures), floats)
+
+
 def random_pair(source=(50, 71), target=(33, 47)):
     torch.manual_seed(0)
     grids = grid_of(source), grid_of(target)

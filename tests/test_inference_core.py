@@ -84,6 +84,18 @@ def test_a_listed_id_without_a_pixel_is_absent_but_known(network):
     assert core.object_ids == [1, 5] and prob.shape[0] == 3
 
 
+def test_of_a_known_id_that_is_listed_without_a_pixel_nothing_is_said(network):
+    images, masks = frames(4)
+    second = (masks[2] == 2).astype(np.uint8) * 2
+    results = []
+    for ids in (None, [1, 2]):
+        core = InferenceCore(network)
+        core.step(images[0], (masks[0] == 1).astype(np.uint8))
+        core.step(images[1])
+        results.append(core.step(images[2], second, object_ids=ids))
+    assert torch.equal(*results)
+
+
 def test_an_empty_mask_says_nothing(network):
     images, masks = frames(4)
     with_empty = run(InferenceCore(network), images, {0: masks[0], 2: 0 * masks[2]})

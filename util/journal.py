@@ -56,7 +56,7 @@ def read_record(file):
         with zipfile.ZipFile(file) as archive:  # torch.load does not look at the checksums
             broken = archive.testzip()
         if broken is None:
-            return torch.load(file, weights_only=True)
+            return torch.load(file, map_location='cpu', weights_only=True)
     except (zipfile.BadZipFile, RuntimeError, ValueError, EOFError) as error:
         raise CannotResume(f'{file} is damaged') from error
     raise CannotResume(f'{file} is damaged')
@@ -107,4 +107,4 @@ def difference(before, now):
 
 def brief(value):
     text = str(value)
-    return text if len(text) < 60 else f'{text[:57]}...'
+    return text if len(text) < 60 else f'...{text[-57:]}'  # paths differ at their ends

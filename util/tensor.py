@@ -1,7 +1,15 @@
-"""Padding to the network's stride, resizing, and one-hot masks. Legend: H W image, K objects."""
+"""Value ranges, padding to the network's stride, resizing, one-hot masks.
+
+Legend: H W image, K objects.
+"""
 
 import torch
 import torch.nn.functional as F
+
+
+def as_float(image):
+    """An image, uint8 or float in [0, 1] -> float32 in [0, 1]."""
+    return image / 255 if image.dtype == torch.uint8 else image.float()
 
 
 def padding(height, width, multiple):
