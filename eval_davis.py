@@ -17,10 +17,10 @@ def main(argv=None):
     parser.add_argument('--davis', type=Path, default=Path('../DAVIS/2017'), help='(%(default)s)')
     parser.add_argument('--split', choices=('val', 'testdev'), default='val')
     parser.add_argument('--zip', action='store_true', help='write OUTPUT.zip for the server')
-    add_evaluation_options(parser, Path('output/davis_2017_SPLIT'))
+    add_evaluation_options(parser, 'output/davis_2017_SPLIT')
     args = parser.parse_args(argv)
     check_evaluation(args)
-    args.output = Path(str(args.output).replace('SPLIT', args.split))
+    args.output = args.output or Path(f'output/davis_2017_{args.split}')
 
     from dataset.benchmarks import davis_2017
     from inference_core import core_factory

@@ -14,9 +14,10 @@ from util.options import add_evaluation_options, check_evaluation, core_options
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--davis', type=Path, default=Path('../DAVIS/2016'), help='(%(default)s)')
-    add_evaluation_options(parser, Path('output/davis_2016'))
+    add_evaluation_options(parser, 'output/davis_2016')
     args = parser.parse_args(argv)
     check_evaluation(args)
+    args.output = args.output or Path('output/davis_2016')
 
     from dataset.benchmarks import davis_2016
     from inference_core import core_factory

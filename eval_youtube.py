@@ -16,10 +16,10 @@ def main(argv=None):
     parser.add_argument('--yv', type=Path, default=Path('../YouTube'), help='(%(default)s)')
     parser.add_argument('--split', default='valid', help='valid or test (%(default)s)')
     parser.add_argument('--zip', action='store_true', help='write OUTPUT.zip for the server')
-    add_evaluation_options(parser, Path('output/youtube_SPLIT'))
+    add_evaluation_options(parser, 'output/youtube_SPLIT')
     args = parser.parse_args(argv)
     check_evaluation(args)
-    args.output = Path(str(args.output).replace('SPLIT', args.split))
+    args.output = args.output or Path(f'output/youtube_{args.split}')
 
     from dataset.benchmarks import youtube_vos
     from inference_core import core_factory

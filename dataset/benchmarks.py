@@ -15,7 +15,7 @@ from dataset.sources import ImageFolder, list_images
 from dataset.video import Video
 from util.errors import UserError
 from util.files import list_files
-from util.masks import load_mask
+from util.masks import load_foreground, load_mask
 
 SHORT_SIDE = 480  # to which YouTube-VOS is scaled
 
@@ -47,10 +47,10 @@ class Sequence(NamedTuple):
 
     def read_mask(self, path):
         """-> uint8 (H, W) of ids; of 0 and 1 if any id is the one object."""
-        mask = load_mask(path)
+        mask = load_foreground(path) if self.binary else load_mask(path)
         if len(self.masks) == 1 and not mask.any():
             raise UserError(f'{path}: a mask without objects, every pixel is background (0)')
-        return (mask > 0).astype('uint8') if self.binary else mask
+        return mask
 
 
 def davis_2017(root, split='val'):
@@ -106,10 +106,12 @@ def youtube_vos(root, split='valid'):
     names = sorted(path.name for path in annotations.iterdir() if path.is_dir())
     if not names:
         raise UserError(f'{annotations}: holds no videos')
-    return [youtube_sequence(name, images, annotations, root / split) for name in names]
+    required = required_frames(root / split)
+    return [youtube_sequence(name, images, annotations, required.get(name)) for name in names]
 
 
-def youtube_sequence(name, images, annotations, split_root):
+def youtube_sequence(name, images, annotations, required):
+    """required: names of the frames that are evaluated; None or none: all of them."""
     frames = list_frames(images / name)
     index_of = {frame.stem: index for index, frame in enumerate(frames)}
     masks = {}
@@ -119,7 +121,7 @@ def youtube_sequence(name, images, annotations, split_root):
         masks[index_of[file.stem]] = file
     if not masks:
         raise UserError(f'{annotations / name}: holds no masks')
-    required = required_frames(split_root, name) or index_of.keys()
+    required = required or index_of.keys()
     for stem in required:
         if stem not in index_of:
             raise UserError(f'{images / name}: frame {stem} is missing')
@@ -129,16 +131,21 @@ def youtube_sequence(name, images, annotations, split_root):
     )
 
 
-def required_frames(split_root, name):
-    """The frames of a video that are evaluated, by meta.json or the sparse JPEGImages tree."""
-    meta, sparse = split_root / 'meta.json', split_root / 'JPEGImages' / name
-    if meta.is_file():
-        try:
-            objects = json.loads(meta.read_text())['videos'].get(name, {}).get('objects', {})
-            return {frame for entry in objects.values() for frame in entry['frames']}
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise UserError(f'{meta}: damaged ({error}); get it again, or remove it') from error
-    return {frame.stem for frame in list_frames(sparse)} if sparse.is_dir() else set()
+def required_frames(split_root):
+    """dict video -> the frames that are evaluated, by meta.json or the sparse JPEGImages tree."""
+    meta, sparse = split_root / 'meta.json', split_root / 'JPEGImages'
+    if not meta.is_file():
+        folders = [path for path in sparse.iterdir() if path.is_dir()] if sparse.is_dir() else []
+        return {folder.name: {frame.stem for frame in list_frames(folder)} for folder in folders}
+    try:
+        return {
+            name: {
+                frame for entry in video.get('objects', {}).values() for frame in entry['frames']
+            }
+            for name, video in json.loads(meta.read_text())['videos'].items()
+        }
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f'{meta}: damaged ({error}); get it again, or remove it') from error
 
 
 def resize_as_published(image, size):

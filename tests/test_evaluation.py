@@ -95,6 +95,45 @@ def test_davis_2017_equals_the_plain_twin(run, network, tmp_path, capsys, flags,
     assert {'00000', '4'} & set(capsys.readouterr().out.split()) == {'4'}, 'own ids are scored'
 
 
+def test_masks_have_the_palette_of_the_dataset(run, tmp_path):
+    tree = trees.davis_2017(tmp_path / '2017', lengths=(3,))
+    first = tree / 'trainval' / 'Annotations' / '480p' / 'a' / '00000.png'
+    palette = np.random.default_rng(0).integers(0, 256, 30).tolist()
+    with Image.open(first) as mask:
+        mask.putpalette(palette)
+        mask.save(first)
+    output = run(eval_davis, '--davis', tree)
+    with Image.open(output / 'a' / '00001.png') as mask:
+        assert mask.mode == 'P'
+        assert (
+            mask.getpalette()[:30] == palette
+            and mask.getpalette()[30:33] == DAVIS_PALETTE[10].tolist()
+        )
+
+
+def test_default_folders_are_named_by_the_split_and_others_are_as_given(run, tmp_path, monkeypatch):
+    tree = trees.davis_2017(tmp_path / '2017', lengths=(3,))
+    assert run(eval_davis, '--davis', tree, output='SPLIT').name == 'SPLIT'
+    assert (tmp_path / 'SPLIT' / 'scores.csv').exists()
+    monkeypatch.chdir(tmp_path)
+    eval_davis.main(
+        ['--davis', str(tree), '--device', 'cpu', '--model', str(tmp_path / 'SPLIT' / 'run.json')]
+    )
+    assert (tmp_path / 'output' / 'davis_2017_val' / 'scores.csv').exists()
+
+
+def test_colours_of_davis_2016_are_foreground(run, tmp_path):
+    tree = trees.davis_2016(tmp_path, own=True)
+    before = run(eval_davis_2016, '--davis', tree)
+    scores = (before / 'scores.csv').read_text()
+    for path in (tree / 'Annotations').rglob('*.png'):
+        with Image.open(path) as mask:
+            mask.convert('RGB').save(path)
+    after = run(eval_davis_2016, '--davis', tree, output='after')
+    assert (after / 'scores.csv').read_text() == scores
+    assert files_of(after) == files_of(before)
+
+
 def test_kernelized_memory_is_used(run, network, tmp_path):
     tree = trees.davis_2017(tmp_path / '2017', lengths=(4,))
     output = run(eval_davis, '--davis', tree, '--use_km', '--top_k', '20')

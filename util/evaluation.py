@@ -9,6 +9,7 @@ import json
 import shutil
 import time
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from util.ahead import WriteBehind
 from util.errors import UserError, memory_advice
 from util.files import save_json, sha256, whole_file
 from util.journal import difference
-from util.masks import save_mask
+from util.masks import read_palette, save_mask
 from util.options import core_options
 from util.progress import progress_bar
 from util.run_info import Stopwatch, choose_device, device_name, peak_memory, versions
@@ -154,14 +155,15 @@ def segment(sequence, core, watch, output, num_workers=2, progress=None):
     """Write the masks of one video; its folder takes its name when it is whole."""
     part, folder = output / f'.{sequence.name}.part', output / sequence.name
     part.mkdir()
-    video = sequence.open(num_workers)
     try:
+        video = sequence.open(num_workers)
+        palette = read_palette(sequence.masks[min(sequence.masks)])
+        save = save_foreground if sequence.binary else partial(save_mask, palette=palette)
         with WriteBehind() as writer:
             for frame in video:
                 with watch:
                     prob = core.step(frame.image, frame.mask, frame.object_ids)
                     mask = core.to_mask(prob, video.size)
-                save = save_foreground if sequence.binary else save_mask
                 writer.submit(save, part / f'{frame.name}.png', mask)
                 if progress is not None:
                     progress.increment()

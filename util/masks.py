@@ -15,7 +15,7 @@ from util.soft_masks import has_noise, is_soft, snap
 
 
 def voc_palette():
-    """The palette of PASCAL VOC, which DAVIS uses too: the index's bits spread; uint8 (256, 3)."""
+    """PASCAL VOC's palette, the index's bits spread: uint8 (256, 3). DAVIS's begins like it."""
     index = np.arange(256)
     palette = np.zeros((256, 3), int)
     for bit in range(8):
@@ -34,6 +34,21 @@ def save_mask(path, mask, palette=DAVIS_PALETTE):
         image.putpalette(palette.tobytes())
     with whole_file(path) as part:
         image.save(part, format='PNG')
+
+
+def read_palette(path):
+    """The palette of an indexed mask, uint8 (256, 3); DAVIS_PALETTE for one of another kind."""
+    with open_image(path) as image:
+        colours = image.getpalette() if image.mode == 'P' else None
+    palette = DAVIS_PALETTE.copy()
+    if colours:
+        palette.flat[: len(colours)] = colours
+    return palette
+
+
+def load_foreground(path):
+    """A mask of any kind, colours too: uint8 (H, W), 1 where it is not background."""
+    return (read_codes(path)[0] > 0).astype(np.uint8)
 
 
 def load_mask(path):

@@ -25,10 +25,10 @@ def add_core_options(parser):
 
 
 def add_evaluation_options(parser, output):
-    """What all benchmarks share; `output` is the default folder."""
+    """What all benchmarks share; `output` is what help says of the default folder."""
     add_core_options(parser)
     add = parser.add_argument
-    add('--output', type=Path, default=output, help='folder for the masks (default: %(default)s)')
+    add('--output', type=Path, help=f'folder for the masks (default: {output})')
     add('--num_workers', type=int, default=2, help='threads that read pictures (2)')
     add('--videos', nargs='+', metavar='NAME', help='only these videos')
     add('--resume', action='store_true', help='skip videos that are whole already')

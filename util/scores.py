@@ -13,7 +13,7 @@ from vos_benchmark.evaluator import Evaluator
 
 from util.errors import UserError
 from util.files import save_json, whole_file
-from util.masks import load_mask
+from util.masks import load_foreground, load_mask
 
 
 class Score(NamedTuple):
@@ -58,29 +58,28 @@ def score_video(truth, folder, *, all_frames=False, binary=None):
     names = sorted(truth)
     if len(names) < 3 and not all_frames:
         raise UserError(f'{folder}: {len(names)} frames; DAVIS leaves out the first and the last')
-    true_ids, ids = ids_of(truth.values()), ids_of(folder / name for name in names)
-    if binary is None:
-        binary = len(true_ids) == len(ids) == 1
-    if ids - true_ids and not binary:
+    load = load_foreground if binary else load_mask
+    true_ids, ids = ids_of(truth.values(), load), ids_of((folder / name for name in names), load)
+    if binary is None and len(true_ids) == len(ids) == 1:
+        load, ids = load_foreground, true_ids
+    if ids - true_ids:
         raise UserError(f'{folder}: ids {sorted(ids - true_ids)}, the truth has {sorted(true_ids)}')
     if not true_ids:
         raise UserError(f'{folder}: the truth shows no object')
     chosen = names if all_frames else names[1:-1]
-    return score_masks(pair(truth[name], folder / name, binary) for name in chosen)
+    return score_masks(pair(truth[name], folder / name, load) for name in chosen)
 
 
-def pair(true_path, path, binary):
-    truth, prediction = load_mask(true_path), load_mask(path)
+def pair(true_path, path, load):
+    truth, prediction = load(true_path), load(path)
     if truth.shape != prediction.shape:
         sizes = f'{prediction.shape[1]}x{prediction.shape[0]}, the truth {truth.shape[1]}x'
         raise UserError(f'{path}: the mask is {sizes}{truth.shape[0]}')
-    if binary:
-        return (truth > 0).astype(np.uint8), (prediction > 0).astype(np.uint8)
     return truth, prediction
 
 
-def ids_of(paths):
-    return set().union(*(np.unique(load_mask(path)).tolist() for path in paths)) - {0}
+def ids_of(paths, load):
+    return set().union(*(np.unique(load(path)).tolist() for path in paths)) - {0}
 
 
 def check_not_same(truth, predictions):
