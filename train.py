@@ -8,6 +8,7 @@ import contextlib
 import os
 import time
 import traceback
+from datetime import timedelta
 from functools import partial
 
 from util.errors import UserError, entry_point, is_out_of_memory, told
@@ -15,6 +16,7 @@ from util.hyper_para import parse
 from util.stopping import ignore_workers, stop_signal
 
 SCALARS_EVERY, PICTURES_EVERY = 100, 800  # iterations
+TIMEOUT = timedelta(minutes=30)  # to wait for another process, which may have ended
 
 
 @entry_point
@@ -35,7 +37,7 @@ def main(argv=None):
     torch.backends.cudnn.benchmark = args.benchmark
     with (
         own_folder(args) as folder,
-        distributed.process_group('nccl' if device.type == 'cuda' else 'gloo'),
+        distributed.process_group('nccl' if device.type == 'cuda' else 'gloo', TIMEOUT),
         torch.autograd.set_detect_anomaly(args.debug),
     ):
         Training(args, device, folder).run()
@@ -53,6 +55,9 @@ class Training:
         self.args, self.iteration, self.best = args, 0, None
         self.is_sound = True  # whether the weights are those after `iteration` iterations
         self.is_main, self.processes = distributed.is_main(), distributed.world_size()
+        # before the network, which may take a download: a mistake is told at once
+        self.dataset = open_dataset(args)
+        self.validation = validation_set(args) if args.validate else []
         self.model = PropagationModel(
             start_network(args).to(device),
             lr=args.lr,
@@ -71,8 +76,6 @@ class Training:
             self.iteration, self.best = resume(args.load_model, self.model, vars(args))
         self.saved = self.iteration
         self.hook = self.model.optimizer.register_step_pre_hook(self.weights_change)
-        self.dataset = open_dataset(args)
-        self.validation = validation_set(args) if args.validate else []
         self.checkpoints = Checkpoints(folder, args.id, vars(args))
         self.stop = stop_signal(launched=self.processes > 1)
         self.averages = Averages()
@@ -150,9 +153,10 @@ class Training:
         except NonFiniteLoss as error:
             self.is_sound = False
             path = self.checkpoints.save_aside(self.model, self.iteration, 'nonfinite')
+            saved = f' (state before it: {path})' if path else ''
             raise UserError(
                 f'the loss of iteration {self.iteration} is not finite, samples: {error}; lower '
-                f'--lr or set --clip_grad{f" (state before it: {path})" if path else ""}'
+                f'--lr, set --clip_grad or leave out --amp{saved}'
             ) from error
         self.iteration += 1
         self.is_sound = True

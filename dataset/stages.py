@@ -111,11 +111,11 @@ def build_stage(
 ):
     """The training set of a stage, 0 to 2 -> StageDataset.
 
-    Roots: None takes the one in DEFAULT_ROOTS and leaves it out if it is absent. vos_root: several.
+    Roots: None takes the one in DEFAULT_ROOTS. vos_root: several.
     short_side: to which static images are scaled (by default the crop), to which larger frames of
     videos are scaled down (by default not at all). paste: a folder of cut-outs, for samples of
     videos with things pasted (CompositeDataset). Raises UserError for a root that was given and
-    is absent, for a set without anything in it, and if all sets are absent.
+    is absent, for a set without anything in it, and for an absent set unless roots were given.
     """
     if stage == 0:
         sets, counts = static_sets(static_root, crop, short_side or crop)
@@ -145,6 +145,11 @@ def static_sets(static_root, crop, short_side):
         pairs = find_pairs(folder)
         sets.append((StaticDataset(pairs, crop=crop, short_side=short_side), repeats))
         counts.append(SetCount(title, folder, 'images', len(pairs), repeats))
+    absent = [count.folder for count in counts if not count.num_items]
+    if absent and static_root is None:
+        raise UserError(
+            f'{absent[0]}: no such folder; get it, or give --static_root, to train on what is there'
+        )
     return sets, counts
 
 

@@ -16,8 +16,8 @@ def kept_fraction(iteration, bootstrap=BOOTSTRAP):
     bootstrap: the iterations between which it falls; the published ones suit a long training.
     """
     start, end = bootstrap
-    progress = (iteration - start) / (end - start)
-    return 1 - (1 - FINAL_FRACTION) * min(max(progress, 0.0), 1.0)
+    rest = (end - iteration) / (end - start)
+    return FINAL_FRACTION + (1 - FINAL_FRACTION) * min(max(rest, 0.0), 1.0)
 
 
 def bootstrapped_cross_entropy(logits, target, fraction):
@@ -37,7 +37,7 @@ def propagation_loss(logits, target, valid, fraction):
     logits (B, T-1, K+1, H, W), target (B, T-1, H, W) of 0..K, valid (B, K) 0 where a sample lacks
     an object: its channels do not take part then (objects fill the channels from the first).
     """
-    num_channels = 1 + valid.sum(1).int()  # B
+    num_channels = (1 + valid.sum(1).int()).tolist()  # B; at once, not a number at a time
     losses = [
         bootstrapped_cross_entropy(logits[b, t, : num_channels[b]], target[b, t], fraction)
         for b in range(logits.shape[0])

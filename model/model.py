@@ -4,6 +4,7 @@ Legend: B batch, T frames, K objects, H W crop.
 """
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
@@ -48,9 +49,9 @@ class PropagationModel:
         self.average = (
             AveragedModel(network, avg_fn=moving_average(ema), use_buffers=True) if ema else None
         )
-        self.rollout = network
+        self.rollout, self.distributed = network, distributed
         if distributed:
-            self.rollout = DistributedDataParallel(network)
+            self.rollout = DistributedDataParallel(network, broadcast_buffers=train_bn)
         groups = parameter_groups(network, lr, key_lr)
         self.optimizer = torch.optim.Adam(groups, lr=lr, weight_decay=weight_decay)
         self.scheduler = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, list(steps), gamma)
@@ -93,15 +94,18 @@ class PropagationModel:
     def descend(self, loss):
         """One step down the gradient -> False, and no step, if loss or gradient is not finite.
 
-        Gradients are averaged over the processes, so that all of them come to the same verdict.
-        The gradient scaler skips a step of infinite gradients itself; that is no fault.
+        All processes come to the same verdict: their gradients are averaged, and where the gradient
+        scaler skips steps of infinite gradients itself, which is no fault, their losses are asked.
         """
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_grad or torch.inf)
-        fine = loss.isfinite() if self.scaler.is_enabled() else loss.isfinite() & norm.isfinite()
-        if not fine:
+        finite = loss.isfinite() if self.scaler.is_enabled() else loss.isfinite() & norm.isfinite()
+        finite = finite.float()
+        if self.distributed:
+            dist.all_reduce(finite, dist.ReduceOp.MIN)
+        if not finite:
             return False
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -162,7 +166,8 @@ def moving_average(decay):
     def average(mean, value, number):
         if not value.is_floating_point():
             return value
-        return mean.lerp(value, 1 - min(decay, (1 + int(number)) / (10 + int(number))))
+        # `number` lies on the device: asking for it would wait for the device, tensor by tensor
+        return mean.lerp(value, 1 - ((1 + number) / (10 + number)).clamp(max=decay))
 
     return average
 

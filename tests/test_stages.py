@@ -146,6 +146,10 @@ def test_a_default_set_that_is_absent_stops_unless_others_are_named(tmp_path, mo
     (tmp_path / 'here').mkdir()
     monkeypatch.chdir(tmp_path / 'here')
     own_tree(tmp_path / 'DAVIS' / '2017' / 'trainval')
+    write_pair(tmp_path / 'static' / 'fss', '1')
     with pytest.raises(UserError, match=r'train_480p: no such folder \(YouTube-VOS\)'):
         build_stage(2)
+    with pytest.raises(UserError, match=r'DUTS-TR: no such folder.*--static_root'):
+        build_stage(0)
+    assert len(build_stage(0, static_root='../static')) == 1
     assert len(build_stage(2, davis_root='../DAVIS')) == 15

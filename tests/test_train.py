@@ -262,7 +262,17 @@ def test_a_training_is_not_overwritten_nor_mixed_with_another(data, tmp_path, ca
     )
     run(data, tmp_path, *resume, '-i', 2, '--lr', 1)
     printed = capsys.readouterr().out
-    assert 'not the same training: --lr was 1e-05, now 1.0' in printed
+    assert 'not the same training: --lr was 1e-05, now 1.0, which the checkpoint over' in printed
+
+
+def test_a_checkpoint_of_the_four_published_entries_can_be_resumed(data, tmp_path, capsys):
+    path = run(data, tmp_path, '-i', 1) / 'x_checkpoint.pth'
+    state = weights_of(path)
+    names = ('iteration', 'network', 'optimizer', 'scheduler')
+    torch.save({name: state[name] for name in names}, path)
+    run(data, tmp_path, '-i', 2, '--load_model', path)
+    printed = capsys.readouterr().out
+    assert 'going on after iteration 1' in printed and 'not the same' not in printed
 
 
 def test_a_network_file_is_no_checkpoint_to_resume(data, checkpoint, capsys):

@@ -83,30 +83,33 @@ def checkpoint_path(folder, name):
     return folder / f'{name}_checkpoint.pth'
 
 
+KEPT = ('lr', 'key_lr', 'steps', 'gamma', 'weight_decay')  # lie in optimiser and schedule
 # what a resumed training must share with its first part in order to go on exactly
 BINDING = ('batch_size', 'crop', 'short_side', 'paste', 'seed', 'amp', 'train_bn', 'clip_grad')
-BINDING += ('ema', 'lr', 'key_lr', 'steps', 'gamma', 'weight_decay', 'bootstrap')
+BINDING += ('ema', 'bootstrap', *KEPT)
 
 
 def resume(path, model, config):
     """Restore a model from ID_checkpoint.pth -> (iterations done, best score so far or None).
 
     config: that of this run. Another stage is refused, as is a training that is done; other
-    differences that matter are printed. The learning rate is the checkpoint's.
+    differences that matter are printed. The learning rate is the checkpoint's. Of a file, only
+    what `PropagationModel.state_dict` holds and the iteration must be there.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f'{path}: no such checkpoint (--load_model)')
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
-        before, iteration = state['config'], state['iteration']
-        if before['stage'] != config['stage']:
+        before, iteration = state.get('config', {}), state['iteration']
+        if before.get('stage', config['stage']) != config['stage']:
             raise UserError(
                 f'{path}: of stage {before["stage"]}; start stage {config["stage"]} from its '
                 'network, with --load_network'
             )
         model.load_state_dict(state)
-        torch.set_rng_state(state['random'])
+        if 'random' in state:
+            torch.set_rng_state(state['random'])
     except UserError:
         raise
     except UNREADABLE as error:
@@ -118,10 +121,12 @@ def resume(path, model, config):
     if iteration >= config['iterations']:
         raise UserError(f'{path}: has done its {iteration} iterations; give more with --iterations')
     for name in BINDING:
-        was, now = before.get(name), plain(config[name])
+        now = plain(config[name])
+        was = before.get(name, now)
         if was != now:
-            print(f'not the same training: --{name} was {was}, now {now}')
-    return iteration, state['best']
+            stays = ', which the checkpoint overrules' if name in KEPT else ''
+            print(f'not the same training: --{name} was {was}, now {now}{stays}')
+    return iteration, state.get('best')
 
 
 def plain(value):

@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 
 from util.disk import only_one_in
+from util.errors import UserError
 from util.files import writable_folder
 
 
@@ -68,10 +69,15 @@ def from_main(function, *args):
 
 
 def own_device(device):
-    """A device without a number becomes this process's own one."""
-    if device.type == 'cuda' and device.index is None:
-        return torch.device('cuda', local_rank())
-    return device
+    """A device without a number becomes this process's own one; UserError if there are too few."""
+    if device.type != 'cuda' or device.index is not None:
+        return device
+    if local_rank() >= torch.cuda.device_count():
+        raise UserError(
+            f'{torch.cuda.device_count()} GPUs for a process of local rank {local_rank()}; start '
+            'one process for each GPU (--nproc_per_node)'
+        )
+    return torch.device('cuda', local_rank())
 
 
 def share(items, cost):
