@@ -57,10 +57,10 @@ def paste(rng, layers, images, masks, first=0):
     """Put a moving thing into frames, in front of the objects there or behind them all.
 
     layers: a picture (h, w, 4) with alpha per frame; images uint8 (H, W, 3), masks uint8 (H, W) of
-    ids. Both are changed in place; the thing takes the next free id. first: the frame in which it
+    ids. Both are changed in place; the thing takes the lowest free id. first: the frame in which it
     appears.
     """
-    number = max(int(mask.max()) for mask in masks) + 1
+    number = min(set(range(1, 256)).difference(*map(np.unique, masks)))
     behind = rng.random() < 0.3
     jitter = Jitter.sample(rng, 0.2, 0.2, 0.2, 0.05)
     path = sample_path(rng, layers[0].shape, masks[0].shape)

@@ -48,6 +48,12 @@ def open_sequences(args):
 
     found = [(sequence, False) for sequence in (davis_2017(args.davis) if args.davis else [])]
     found += [clip_sequence(folder) for folder in args.clip]
+    names = [sequence.name for sequence, _ in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(
+                f'two videos with the name {name}: give --clip another name, or leave one out'
+            )
     return [(sequence._replace(short_side=args.size), union) for sequence, union in found]
 
 

@@ -64,10 +64,10 @@ def frames(network, images, annotations, *, top_k=50, mem_every=5, sigma=None):
                 logits.append(network.decode(query, readout[None, None])[0, 0])
             objects = aggregate(torch.stack(logits).sigmoid())[1:]
         if t in annotations:
-            mask = F.pad(torch.as_tensor(annotations[t]).long(), pads)
+            mask = F.pad(torch.as_tensor(annotations[t]).long(), pads).to(images.device)
             new = [i for i in mask.unique().tolist() if i and i not in ids]
             ids += new
-            blank = torch.zeros(len(new), *mask.shape)
+            blank = images.new_zeros(len(new), *mask.shape)
             objects = blank if objects is None else torch.cat([objects, blank])
             objects = objects * (mask == 0)
             for i in mask.unique().tolist():

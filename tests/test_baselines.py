@@ -58,6 +58,7 @@ def test_a_tree_is_scored_video_by_video(tmp_path, checkpoint):
         (lambda clip: [], 'give --davis or --clip'),
         (lambda clip: (clip / 'masks' / '00003.png').unlink() or ['--clip', clip], 'its truth'),
         (lambda clip: ['--clip', clip, '--size', 8], '--size 8: must be at least 16'),
+        (lambda clip: ['--clip', clip, '--clip', clip], 'two videos with the name sliding'),
     ],
 )
 def test_mistakes_are_told(tmp_path, checkpoint, sliding, capsys, spoil, words):

@@ -79,19 +79,19 @@ def test_what_is_pasted_lies_under_its_mask_in_every_frame(cutouts):
     assert seen > 30
 
 
-def test_a_pasted_thing_is_in_front_or_behind_and_takes_the_next_id(cutouts):
+def test_a_pasted_thing_is_in_front_or_behind_and_takes_a_free_id(cutouts):
     layers = [read_cutout(cutouts / 'a.png', 40)] * 3
     kinds = set()
     for seed in range(30):
-        masks = [np.full((64, 64), 4, np.uint8) for _ in range(3)]
+        masks = [np.full((64, 64), 255, np.uint8) for _ in range(3)]
         masks[0][:, :32] = 0
         images = [np.full((64, 64, 3), 90, np.uint8) for _ in range(3)]
         paste(np.random.default_rng(seed), layers, images, masks)
-        over = (masks[0][:, 32:] == 5).any() or (masks[1] == 5).any()
-        hidden = (masks[0][:, :32] == 5).any() and (masks[0][:, 32:] == 4).all()
-        assert set(np.unique(masks)) <= {0, 4, 5}
+        over = (masks[0][:, 32:] == 1).any() or (masks[1] == 1).any()
+        hidden = (masks[0][:, :32] == 1).any() and (masks[0][:, 32:] == 255).all()
+        assert set(np.unique(masks)) <= {0, 1, 255}
         assert all(
-            (image[mask == 4] == 90).all()
+            (image[mask == 255] == 90).all()
             for image, mask in zip(images, masks, strict=True)
             if not over
         )
