@@ -14,6 +14,7 @@ from dataset.vos_dataset import MAX_TRIES, choose_objects, read_pair
 
 STILLS = 0.35  # of the samples; the others are three frames of a video
 WHOLE = 0.35  # of the frames are seen whole, squeezed into the square: much background
+WHOLE_WINDOW = {'scale': (0.8, 1.0), 'ratio': (1.0, 2.0)}
 LAYERS = ((0.4, 0.5, 0.1), (0.1, 0.5, 0.4))  # chances of 0, 1, 2 pasted things: videos, stills
 FROM_VIDEOS = 0.4  # of the pasted things; the others are cut-outs
 CAMOUFLAGED = 0.55  # of the pasted things
@@ -59,11 +60,8 @@ class CompositeDataset:
 
     def moving(self, index, rng):
         """Three frames -> images, masks (lists), name."""
-        whole = self.whole(rng) if rng.random() < WHOLE else None
-        return self.videos.draw(index, rng, **(whole or {}))
-
-    def whole(self, rng):
-        return {'scale': (0.8, 1.0), 'ratio': (1.0, 2.0)}
+        window = WHOLE_WINDOW if rng.random() < WHOLE else {}
+        return self.videos.draw(index, rng, **window)
 
     def still(self, index, rng):
         """One frame, or a texture, seen three times, each time a little different."""
@@ -76,10 +74,10 @@ class CompositeDataset:
             i = int(rng.integers(len(images)))
             image, mask = read_pair(images[i], masks[i], self.videos.short_side)
             name = str(images[i])
-        options = self.whole(rng) if rng.random() < WHOLE else {'scale': (0.25, 1.0)}
+        window = WHOLE_WINDOW if rng.random() < WHOLE else {'scale': (0.25, 1.0)}
         # somewhat larger than the crop, for views that are moved and turned
-        window = ResizedCrop.sample(rng, mask.shape, crop * 5 // 4, **options)
-        image, mask = window(image), window(mask)
+        cut = ResizedCrop.sample(rng, mask.shape, crop * 5 // 4, **window)
+        image, mask = cut(image), cut(mask)
         views = [view(rng, image, mask, crop) for _ in range(NUM_FRAMES)]
         images, masks = (list(pictures) for pictures in zip(*views, strict=True))
         return images, masks, name
