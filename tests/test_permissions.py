@@ -16,6 +16,7 @@ import scripts
 import util
 from tests import stand_in
 from tests.conftest import write_clip
+from tests.training_trees import own_tree
 
 NOBODY = 65534  # root may read everything, so it steps back for a moment
 CASES = (
@@ -31,7 +32,7 @@ CASES = (
     ('eval_youtube', '--yv closed_folder --output new --model net.pth', 'closed_folder/all_frames'),
     ('train', '--stage 2 --vos_root closed_folder --pretrained none', 'closed_folder/JPEGImages'),
     ('train', '--stage 0 --static_root closed_folder --pretrained none', 'closed_folder/'),
-    ('train', '--stage 2 --vos_root images --pretrained closed.pth', 'closed.pth'),
+    ('train', '--stage 2 --vos_root tree --pretrained closed.pth', 'closed.pth'),
     ('try_correspondence', 'closed.png closed.png --point 1,1 --save new.png', 'closed.png'),
     ('scripts.score', 'masks closed_folder', 'closed_folder'),
     ('scripts.score', 'closed_folder masks', 'closed_folder'),
@@ -60,6 +61,7 @@ def world(checkpoint):
         shutil.copy(folder / 'masks' / '00000.png', folder / 'closed.png')
         for copy in ('net.pth', 'closed.pth'):
             shutil.copy(checkpoint, folder / copy)
+        own_tree(folder / 'tree')
         (folder / 'frozen').mkdir()
         if os.geteuid() == 0:
             for path in (folder, *folder.rglob('*')):

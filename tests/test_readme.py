@@ -9,6 +9,7 @@ import av
 import pytest
 import torch
 
+from dataset.stages import STATIC_SETS
 from tests import downloads, loopback, stand_in, trees
 from tests.conftest import write_clip
 from tests.training_trees import own_tree, write_pair
@@ -76,7 +77,8 @@ def program_of(command):
 
 def test_training_commands_run(tmp_path, monkeypatch):
     """One iteration of each, on made-up sets; the checkpoints they name are made first."""
-    write_pair(tmp_path / 'static' / 'fss', 'x')
+    for name in STATIC_SETS:
+        write_pair(tmp_path / 'static' / name, 'x')
     own_tree(tmp_path / 'BL30K')
     own_tree(tmp_path / 'DAVIS' / '2017' / 'trainval')
     own_tree(tmp_path / 'YouTube' / 'train_480p')

@@ -143,7 +143,7 @@ def git_commit():
     except ImportError:
         return 'unknown'
     try:
-        repository = git.Repo(Path(__file__).resolve().parent.parent)
-        return repository.head.commit.hexsha + ('-dirty' if repository.is_dirty() else '')
+        with git.Repo(Path(__file__).resolve().parent.parent) as repository:
+            return repository.head.commit.hexsha + ('-dirty' if repository.is_dirty() else '')
     except (git.GitError, OSError, ValueError):
         return 'unknown'

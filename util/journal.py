@@ -107,4 +107,4 @@ def difference(before, now):
 
 def brief(value):
     text = str(value)
-    return text if len(text) < 60 else f'...{text[-57:]}'  # paths differ at their ends
+    return text if len(text) < 60 else f'{text[:20]}...{text[-37:]}'  # paths differ at their ends
