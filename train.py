@@ -222,7 +222,7 @@ class Training:
         network = self.model.result.eval()
         new_core = partial(InferenceCore, network, amp=self.args.amp)
         score = mean_of(self.validation, new_core, network.device)
-        self.model.set_batch_norm(self.args.train_bn)
+        self.model.network.set_batch_norm(self.args.train_bn)
         if not self.is_main:
             return
         values = {'val_J&F': score.jf, 'val_J': score.j, 'val_F': score.f}

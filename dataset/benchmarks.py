@@ -106,7 +106,7 @@ def youtube_vos(root, split='valid'):
     names = sorted(path.name for path in annotations.iterdir() if path.is_dir())
     if not names:
         raise UserError(f'{annotations}: holds no videos')
-    required = required_frames(root / split)
+    required = required_frames(root / split, names)
     return [youtube_sequence(name, images, annotations, required.get(name)) for name in names]
 
 
@@ -131,18 +131,18 @@ def youtube_sequence(name, images, annotations, required):
     )
 
 
-def required_frames(split_root):
+def required_frames(split_root, names):
     """dict video -> the frames that are evaluated, by meta.json or the sparse JPEGImages tree."""
-    meta, sparse = split_root / 'meta.json', split_root / 'JPEGImages'
+    meta = split_root / 'meta.json'
     if not meta.is_file():
-        folders = [path for path in sparse.iterdir() if path.is_dir()] if sparse.is_dir() else []
-        return {folder.name: {frame.stem for frame in list_frames(folder)} for folder in folders}
+        folders = [split_root / 'JPEGImages' / name for name in names]
+        return {f.name: {frame.stem for frame in list_frames(f)} for f in folders if f.is_dir()}
     try:
+        videos = json.loads(meta.read_text())['videos']
+        objects = {name: videos.get(name, {}).get('objects', {}).values() for name in names}
         return {
-            name: {
-                frame for entry in video.get('objects', {}).values() for frame in entry['frames']
-            }
-            for name, video in json.loads(meta.read_text())['videos'].items()
+            name: {frame for entry in entries for frame in entry['frames']}
+            for name, entries in objects.items()
         }
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f'{meta}: damaged ({error}); get it again, or remove it') from error

@@ -45,7 +45,7 @@ class PropagationModel:
     ):
         self.network, self.device = network, network.device
         self.amp, self.clip_grad, self.bootstrap = amp, clip_grad, bootstrap
-        self.set_batch_norm(train_bn)
+        network.set_batch_norm(train_bn)
         self.average = (
             AveragedModel(network, avg_fn=moving_average(ema), use_buffers=True) if ema else None
         )
@@ -59,11 +59,6 @@ class PropagationModel:
         self.scaler = torch.amp.GradScaler(
             self.device.type, enabled=amp and self.dtype == torch.float16
         )
-
-    def set_batch_norm(self, train):
-        for module in self.network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.train(train)
 
     def step(self, batch, iteration):
         """One update -> what to log: loss, p, lr, and per object intersection and union.
@@ -94,8 +89,8 @@ class PropagationModel:
     def descend(self, loss):
         """One step down the gradient -> False, and no step, if loss or gradient is not finite.
 
-        All processes come to the same verdict: their gradients are averaged, and where the gradient
-        scaler skips steps of infinite gradients itself, which is no fault, their losses are asked.
+        All processes come to one verdict. Where the gradient scaler skips steps of infinite
+        gradients itself, which is no fault, only the loss is looked at.
         """
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()

@@ -63,10 +63,14 @@ class PropagationNetwork(nn.Module):
         `PropagationModel(train_bn=True)` lets it learn in a training from random weights.
         """
         super().train(mode)
+        self.set_batch_norm(False)
+        return self
+
+    def set_batch_norm(self, train):
+        """Whether BatchNorm normalises by the batch and updates its statistics."""
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        return self
+                module.train(train)
 
     @property
     def device(self):

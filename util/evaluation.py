@@ -157,8 +157,9 @@ def segment(sequence, core, watch, output, num_workers=2, progress=None):
     part.mkdir()
     try:
         video = sequence.open(num_workers)
-        palette = read_palette(sequence.masks[min(sequence.masks)])
-        save = save_foreground if sequence.binary else partial(save_mask, palette=palette)
+        save = save_foreground
+        if not sequence.binary:
+            save = partial(save_mask, palette=read_palette(sequence.masks[min(sequence.masks)]))
         with WriteBehind() as writer:
             for frame in video:
                 with watch:
