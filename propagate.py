@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from util.errors import UserError, entry_point
-from util.options import add_core_options, check_least, core_options, short_side
+from util.options import add_core_options, check_least, choose_model, core_options, short_side
 
 
 @entry_point
@@ -84,6 +84,7 @@ def run(args):
     indices = choose_frames(args, source.names)
     check_source(args, source)
     masks, reader, notes = match_masks(args.mask, source, indices, clean=args.clean_mask)
+    args.model = choose_model(args.model)
     network = load_network(
         args.model,
         choose_device(args.device),

@@ -11,10 +11,9 @@ import os
 from pathlib import Path
 
 from util.errors import UserError, entry_point
-from util.options import DEFAULT_MODEL, short_side
+from util.options import add_model_option, choose_model, short_side
 
 MAX_ENTRIES = 2**30  # of the map between two pictures, 4 GiB
-UNTRAINED = Path(__file__).resolve().parent / 'demo' / 'untrained.pth'  # of `make demo`
 
 
 @entry_point
@@ -37,7 +36,7 @@ def build_parser():
     add('--save', type=Path, metavar='OUT.png', help='write the picture')
     add('--json', type=Path, metavar='OUT.json', help='write the best match and its probability')
     add('--size', type=int, default=480, help='short side for the network, -1: as it is (480)')
-    add('--model', type=Path, help=f'checkpoint (default: {DEFAULT_MODEL})')
+    add_model_option(parser)
     add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps')
     return parser
 
@@ -106,10 +105,10 @@ def run(args):
     source, target = read_image(args.source), read_image(args.target)
     mask = load_source_mask(args.mask, source.shape[:2]) if args.mask else None
     check_points(args.point or [], source.shape[:2])
-    model, title = choose_model(args.model)
-    network = load_network(model, choose_device(args.device), for_inference=True)
+    args.model = choose_model(args.model)
+    network = load_network(args.model, choose_device(args.device), for_inference=True)
     pair = relate(network, source, target, short_side(args))
-    titles = (f'source: {Path(args.source).name}', f'target: {Path(args.target).name}{title}')
+    titles = (f'source: {Path(args.source).name}', f'target: {Path(args.target).name}')
     viewer = Viewer(pair, source, target, titles)
     if args.point:
         viewer.set_points(args.point)
@@ -121,7 +120,7 @@ def run(args):
     if args.save:
         save_picture(args.save, viewer.picture())
     if args.json:
-        save_json(args.json, describe(args, model, viewer))
+        save_json(args.json, describe(args, viewer))
 
 
 def load_source_mask(path, size):
@@ -146,18 +145,6 @@ def check_points(points, size):
             )
 
 
-def choose_model(model):
-    """-> the checkpoint's path, what the window is to say of it.
-
-    Unless one is named: the downloaded checkpoint, or, where there is none, the untrained network
-    that `make demo` has written, with a warning.
-    """
-    if model or DEFAULT_MODEL.exists() or not UNTRAINED.exists():
-        return model or DEFAULT_MODEL, ''
-    print(f'network: UNTRAINED, its matches mean nothing (there is no {DEFAULT_MODEL})')
-    return UNTRAINED, ' (UNTRAINED network, means nothing)'
-
-
 def relate(network, source, target, short_side):
     """Pictures uint8 (H, W, 3), each scaled so that its short side has that length (None: as it
     is) -> the Correspondence between them."""
@@ -180,14 +167,14 @@ def relate(network, source, target, short_side):
     return Correspondence(correspond(network, *images), *grids)
 
 
-def describe(args, model, viewer):
+def describe(args, viewer):
     """What --json writes. Points and matches are pixels; for the probability see
     `model.correspondence.Match`."""
     sources = [{'point': point} for point in viewer.points] or [{'mask': args.mask}]
     return {
         'source': args.source,
         'target': args.target,
-        'model': str(model),
+        'model': str(args.model),
         'size': args.size,
         'matches': [
             {**source, 'match': match.point, 'probability': match.probability}

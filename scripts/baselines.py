@@ -16,7 +16,7 @@ from statistics import mean
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from util.errors import UserError, entry_point
-from util.options import DEFAULT_MODEL, check_least
+from util.options import add_model_option, check_least, choose_model
 
 
 @entry_point
@@ -25,7 +25,7 @@ def main(argv=None):
     add = parser.add_argument
     add('--davis', type=Path, help='a DAVIS 2017 tree, whose validation videos are taken')
     add('--clip', type=Path, action='append', default=[], help='images/, masks/; repeatable')
-    add('--model', default=DEFAULT_MODEL, help='checkpoint (default: %(default)s)')
+    add_model_option(parser)
     add('--size', type=int, default=240, help='short side that all three see (240)')
     add('--device', default='auto')
     add('--amp', action='store_true', help='half precision for the network')
@@ -83,7 +83,11 @@ def score_all(args, sequences):
     from util.scores import mean_score, score_video
 
     device = choose_device(args.device)
-    ways = {'network': core_factory(args.model, amp=args.amp)(device), 'flow': Flow, 'copy': Copy}
+    ways = {
+        'network': core_factory(choose_model(args.model), amp=args.amp)(device),
+        'flow': Flow,
+        'copy': Copy,
+    }
     scores = {}
     for way, new_core in ways.items():
         scores[way] = {}

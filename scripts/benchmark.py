@@ -30,7 +30,8 @@ def main(argv=None):
     add = parser.add_argument
     add('what', choices=BENCHMARKS)
     add('--rounds', type=int, help='measurements of each (inference 1, others 5)')
-    add('--model', type=Path, help='checkpoint for inference and correspondence')
+    default = 'made-up weights; what propagate.py takes'
+    add('--model', type=Path, help=f'checkpoint for inference; correspondence ({default})')
     add('--size', type=size, default=(480, 864), help='HEIGHTxWIDTH for inference, read (480x864)')
     add('--frames', type=int, default=60, help='of the clip for inference (60)')
     add('--objects', type=int, choices=(1, 2, 3), default=1, help='in that clip (1)')

@@ -34,35 +34,15 @@ def run(args):
     import propagate
     from scripts import make_demo_clip
 
-    model = choose_model(args.output)
     clip, results = args.output / 'clip', args.output / 'results'
     make_demo_clip.main(['--output', str(clip), '--num-frames', str(args.num_frames)])
     first_mask = clip / 'masks' / '00000.png'
-    command = [clip / 'images', '--mask', first_mask, '--output', results, '--model', model]
-    propagate.main([str(word) for word in [*command, '--size', '-1']])
+    command = [clip / 'images', '--mask', first_mask, '--output', results, '--size', '-1']
+    propagate.main([str(word) for word in command])
     print_scores(clip / 'masks', results / 'masks')
     draw_truth(clip, args.output / 'truth.png')
     sheet = results / 'contact_sheet.png'
     print(f'look at {results / "overlay.mp4"} and {sheet} (the exact masks: truth.png above it)')
-
-
-def choose_model(folder):
-    """The downloaded checkpoint if it is there, else an untrained network; says which."""
-    import torch
-
-    from model.network import PropagationNetwork
-    from util.files import whole_file
-    from util.options import DEFAULT_MODEL
-
-    if DEFAULT_MODEL.exists():
-        print(f'network: {DEFAULT_MODEL}')
-        return DEFAULT_MODEL
-    print(f'network: UNTRAINED, its masks mean nothing (there is no {DEFAULT_MODEL})')
-    path = folder / 'untrained.pth'
-    torch.manual_seed(0)
-    with whole_file(path) as part:
-        torch.save(PropagationNetwork().state_dict(), part)
-    return path
 
 
 def print_scores(truth, predictions):

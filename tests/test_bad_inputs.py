@@ -37,8 +37,7 @@ def worlds(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The working directory of a command, with a network that takes no time but for `--model`."""
-    for place in ('util.options', 'try_correspondence'):
-        monkeypatch.setattr(f'{place}.DEFAULT_MODEL', ANY_FILE)
+    monkeypatch.setattr('util.options.DEFAULT_MODEL', ANY_FILE)
     monkeypatch.delenv('DISPLAY', raising=False)
     monkeypatch.setattr('sys.stdin', None)
     folder = tmp_path / 'here'

@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -95,18 +96,6 @@ def test_without_pictures_it_takes_the_motorcycle(pictures):
     assert (pictures / 'out.png').exists()
 
 
-def test_the_untrained_network_of_the_demo_is_a_last_resort_that_is_announced(
-    pictures, monkeypatch, capsys
-):
-    for name in ('DEFAULT_MODEL', 'UNTRAINED'):
-        monkeypatch.setattr(try_correspondence, name, pictures / f'{name}.pth')
-    (pictures / 'UNTRAINED.pth').touch()
-    assert 'UNTRAINED' in try_correspondence.choose_model(None)[1]
-    assert 'UNTRAINED, its matches mean nothing' in capsys.readouterr().out
-    (pictures / 'DEFAULT_MODEL.pth').touch()
-    assert try_correspondence.choose_model(None) == (pictures / 'DEFAULT_MODEL.pth', '')
-
-
 MISTAKES = [
     ('left.png', 'left.png: give a second picture'),
     ('left.png none.png --point 3,4 --save out.png', 'none.png: no such file'),
@@ -161,7 +150,7 @@ def test_help_loads_nothing_heavy():
         'try: try_correspondence.main(["--help"])\n'
         'except SystemExit: print(sorted({"torch", "cv2", "numpy", "skimage"} & {*sys.modules}))'
     )
-    folder = try_correspondence.UNTRAINED.parents[1]
+    folder = Path(try_correspondence.__file__).parent
     done = subprocess.run(
         [sys.executable, '-c', code], cwd=folder, capture_output=True, text=True, check=True
     )

@@ -6,10 +6,13 @@ import shlex
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dataset.stages import STATIC_SETS
+from scripts import make_demo_clip
 from tests import downloads, loopback, stand_in, trees
 from tests.conftest import write_clip
 from tests.training_trees import own_tree, write_pair
@@ -26,6 +29,7 @@ def blocks(language):
 COMMANDS = [line for block in blocks('sh') for line in block.splitlines() if line.strip()]
 PROPAGATE = [line for line in COMMANDS if line.startswith('python propagate.py')]
 TRAINING = [line for line in COMMANDS if ' train.py' in line or 'check_dataset.py' in line]
+BASELINES = [line for line in COMMANDS if 'baselines.py' in line]
 MATCHING = [line for line in COMMANDS if 'correspondence' in line]
 SPEED = [line for line in COMMANDS if 'benchmark.py' in line and line not in MATCHING]
 DOWNLOADS = [line for line in COMMANDS if ' download_' in line or 'resize_' in line]
@@ -47,13 +51,14 @@ def workplace(tmp_path, monkeypatch, checkpoint):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
         container.mux(stream.encode())
     (tmp_path / 'saves').mkdir()
-    (tmp_path / 'saves' / 'propagation_model.pth').symlink_to(checkpoint)
+    for name in ('propagation_model', 'from_scratch'):
+        (tmp_path / 'saves' / f'{name}.pth').symlink_to(checkpoint)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def test_every_command_is_one_that_is_tried():
-    tried = {*PROPAGATE, *BENCHMARKS, *TRAINING, *SPEED, *MATCHING, *DOWNLOADS}
+    tried = {*PROPAGATE, *BENCHMARKS, *BASELINES, *TRAINING, *SPEED, *MATCHING, *DOWNLOADS}
     rest = [line.split('#')[0].strip() for line in COMMANDS if line not in tried]
     assert rest == ['make demo', 'make test'], 'CI runs these two'
 
@@ -80,21 +85,27 @@ def test_training_commands_run(tmp_path, monkeypatch):
     for name in STATIC_SETS:
         write_pair(tmp_path / 'static' / name, 'x')
     own_tree(tmp_path / 'BL30K')
-    own_tree(tmp_path / 'DAVIS' / '2017' / 'trainval')
+    trees.davis_2017(tmp_path / 'DAVIS' / '2017')
+    lists = tmp_path / 'DAVIS' / '2017' / 'trainval' / 'ImageSets' / '2017'
+    (lists / 'train.txt').write_text((lists / 'val.txt').read_text())
     own_tree(tmp_path / 'YouTube' / 'train_480p')
+    (tmp_path / 'cutouts').mkdir()
+    opaque = np.full((20, 20, 4), 255, np.uint8)
+    Image.fromarray(np.pad(opaque, ((9, 9), (9, 9), (0, 0)))).save(tmp_path / 'cutouts' / 'x.png')
     project = tmp_path / 'project'
     for name in ('s0/s0_300000', 's01/s01_500000'):
         (project / 'saves' / name).parent.mkdir(parents=True)
         torch.save(stand_in.weights(), project / 'saves' / f'{name}.pth')
     monkeypatch.chdir(project)
     small = '--crop 32 -b 1 --num_workers 0 --device cpu --saves saves --log_root log'
-    small += ' --pretrained none --save_every 1'
+    small += ' --pretrained none --save_every 1 --validate_size 48'
     for command in TRAINING:
         module, argv = program_of(command)
         if module.__name__ == 'train':
             argv += [*small.split(), '-i', '2' if '--load_model' in argv else '1']
         module.main(argv)
-    assert {path.parent.name for path in project.glob('saves/*/*_1.pth')} == {'s0', 's01', 's012'}
+    trained = {path.parent.name for path in project.glob('saves/*/*_1.pth')}
+    assert trained == {'s0', 's01', 's012', 'own'}
     assert (project / 'saves' / 's012' / 's012_2.pth').exists()
 
 
@@ -164,6 +175,20 @@ def test_benchmark_commands_run(tmp_path, monkeypatch, network):
         'davis_2017', 'davis_2016', 'testdev', 'testdev.zip', 'youtube', 'youtube.zip',
     }  # fmt: skip
     assert Path('output/davis_2017/scores.csv').exists()
+
+
+def test_baseline_commands_run(tmp_path, monkeypatch, network, capsys):
+    trees.davis_2017(tmp_path / 'DAVIS' / '2017', lengths=(3,))
+    (tmp_path / 'project').mkdir()
+    monkeypatch.chdir(tmp_path / 'project')
+    for clip in ('demo/clip', '../bmx-trees'):
+        small = ['--num-frames', '3', '--height', '48', '--width', '64']
+        make_demo_clip.main(['--output', clip, *small])
+    monkeypatch.setattr('inference_core.load_network', lambda *a, **k: network)
+    for command in BASELINES:
+        module, argv = program_of(command)
+        module.main([*argv, '--size', '48', '--device', 'cpu'])
+    assert len(BASELINES) == 1 and re.search(r'^clip +\d', capsys.readouterr().out, re.M)
 
 
 def test_the_python_of_the_first_screen_runs(workplace):

@@ -1,18 +1,36 @@
 """Command-line options that several programs share. Nothing heavy is imported here."""
 
+import os
 from pathlib import Path
 
 from util.errors import UserError
 
-DEFAULT_MODEL = Path(__file__).resolve().parent.parent / 'saves' / 'propagation_model.pth'
+SAVES = Path(__file__).resolve().parent.parent / 'saves'
+DEFAULT_MODEL = SAVES / 'propagation_model.pth'  # the published one
+OWN_MODEL = SAVES / 'from_scratch.pth'  # comes with the project
 MAX_WORKERS = 256  # processes or threads; far more would bring the machine down
 KERNEL_SIGMA = 5.6  # in feature cells; of the published `--use_km` results
+
+
+def add_model_option(parser):
+    default = f'saves/{DEFAULT_MODEL.name}, or, where that is not, saves/{OWN_MODEL.name}'
+    parser.add_argument('--model', type=Path, help=f'checkpoint (default: {default})')
+
+
+def choose_model(model):
+    """-> the checkpoint to take: as named, else the published one, else the project's own, with a
+    line that says so."""
+    if model or DEFAULT_MODEL.exists() or not OWN_MODEL.exists():
+        return model or DEFAULT_MODEL
+    if os.environ.get('RANK', '0') == '0':  # one of several processes says it
+        print(f'network: {OWN_MODEL}, trained on little data; download_model.py gets the published')
+    return OWN_MODEL
 
 
 def add_core_options(parser):
     """The network, its memory and the device."""
     add = parser.add_argument
-    add('--model', default=DEFAULT_MODEL, help='checkpoint (default: %(default)s)')
+    add_model_option(parser)
     add('--mem_every', type=int, default=5, help='memorise every n-th frame (5)')
     reading = parser.add_mutually_exclusive_group()
     reading.add_argument('--top_k', type=int, default=50, help='memory that a pixel reads (50)')
@@ -35,12 +53,14 @@ def add_evaluation_options(parser, output):
 
 
 def check_evaluation(args):
-    """Raise UserError for options of `add_evaluation_options` that no evaluation can have."""
+    """Raise UserError for options of `add_evaluation_options` that no evaluation can have; choose
+    the network."""
     check_least(args, num_workers=1)
     check_most(args, num_workers=MAX_WORKERS)
     core_options(args)
     if args.videos and getattr(args, 'zip', False):
         raise UserError('--zip with --videos: a submission needs all videos; leave one out')
+    args.model = choose_model(args.model)
 
 
 def short_side(args):

@@ -21,11 +21,12 @@ def run(args):
 
     from model.network import load_network
     from try_correspondence import relate
-    from util.options import DEFAULT_MODEL
+    from util.options import choose_model
     from util.run_info import choose_device
 
     source, target, disparity = stereo_motorcycle()
-    network = load_network(args.model or DEFAULT_MODEL, choose_device(args.device))
+    model = choose_model(args.model)
+    network = load_network(model, choose_device(args.device))
     pair = relate(network, source, target, SHORT_SIDE)
     cells, truth = map(torch.from_numpy, true_places(pair, disparity))
     colours = mean_colours(pair.source, source), mean_colours(pair.target, target)
@@ -41,6 +42,7 @@ def run(args):
     lost = pair.weights[cells].amax(1) == 0
     distances['network'][lost] = torch.inf
     figures = {
+        'network': str(model),
         'pair': f'motorcycle, short side {SHORT_SIDE}, {len(cells)} points, {away.shape[1]} cells',
         'points that no cell takes from': int(lost.sum()),
     }
