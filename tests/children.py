@@ -40,6 +40,9 @@ class SmallNetwork(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 1))
 
+    def set_batch_norm(self, train):
+        pass  # it has none
+
     def forward(self, frames, masks, valid):
         rest = frames[:, 1:]  # B, T-1, 3, H, W
         return self.layers(rest.flatten(0, 1)).unflatten(0, rest.shape[:2])
