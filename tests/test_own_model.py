@@ -28,7 +28,7 @@ def test_it_is_taken_where_none_is_named_and_the_published_one_is_not_there(save
     assert options.choose_model('other.pth') == 'other.pth'
     assert not capsys.readouterr().out
     assert options.choose_model(None) == own
-    assert capsys.readouterr().out.startswith(f'network: {own}, trained on little data; download_')
+    assert capsys.readouterr().out.startswith(f'network: {own}, trained on little data')
     published.touch()
     assert options.choose_model(None) == published
     assert not capsys.readouterr().out

@@ -23,7 +23,8 @@ def choose_model(model):
     if model or DEFAULT_MODEL.exists() or not OWN_MODEL.exists():
         return model or DEFAULT_MODEL
     if os.environ.get('RANK', '0') == '0':  # one of several processes says it
-        print(f'network: {OWN_MODEL}, trained on little data; download_model.py gets the published')
+        what = 'trained on little data, best at a short side of 240'
+        print(f'network: {OWN_MODEL}, {what}; download_model.py gets the published')
     return OWN_MODEL
 
 
