@@ -1,6 +1,5 @@
 """Command-line options that several programs share. Nothing heavy is imported here."""
 
-import os
 from pathlib import Path
 
 from util.errors import UserError
@@ -22,7 +21,9 @@ def choose_model(model):
     line that says so."""
     if model or DEFAULT_MODEL.exists() or not OWN_MODEL.exists():
         return model or DEFAULT_MODEL
-    if os.environ.get('RANK', '0') == '0':  # one of several processes says it
+    from util.distributed import is_main
+
+    if is_main():
         what = 'trained on little data, best at a short side of 240'
         print(f'network: {OWN_MODEL}, {what}; download_model.py gets the published')
     return OWN_MODEL
