@@ -1,6 +1,6 @@
 import os
 
-os.environ.setdefault('OMP_NUM_THREADS', '2')  # before torch: the same sums on every machine
+os.environ['OMP_NUM_THREADS'] = '2'  # before torch: the same sums on every machine
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # several processes may share two cores
 
 import numpy as np
