@@ -6,9 +6,9 @@ python download_bl30k.py --only BL30K_a BL30K_b --from FOLDER_OF_TARS
 
 import argparse
 
-from util.download_options import add_archive_options, run
+from util.download.catalogue import BL30K
+from util.download.options import add_archive_options, run
 from util.errors import entry_point
-from util.published import BL30K
 
 
 @entry_point

@@ -7,9 +7,9 @@ python download_datasets.py --check
 
 import argparse
 
-from util.download_options import add_archive_options, run
+from util.download.catalogue import DATASETS
+from util.download.options import add_archive_options, run
 from util.errors import entry_point
-from util.published import DATASETS
 
 
 @entry_point

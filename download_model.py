@@ -8,10 +8,10 @@ import argparse
 import sys
 from functools import partial
 
-from util.download_options import add_download_options, agree, check_mirror, describe
+from util.download.catalogue import S012, S02
+from util.download.options import add_download_options, agree, check_mirror, describe
 from util.errors import UserError, entry_point
 from util.options import DEFAULT_MODEL
-from util.published import S012, S02
 
 
 @entry_point
@@ -37,12 +37,12 @@ def main(argv=None):
 
 
 def download_weights(item, path, args):
-    from util.disk import only_one
-    from util.obtain import download
+    from util.download.install import download
+    from util.files import exclusive_lock
 
     agree([item], args.yes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with only_one(path):
+    with exclusive_lock(path):
         if not path.is_file():  # by another process, meanwhile
             download(item, path, args.mirror, partial(check_weights, path))
 
@@ -53,12 +53,12 @@ def check_weights(path, file):
     Its SHA-256 is written to PATH.sha256 the first time, and compared with that from then on.
     """
     from model.network import load_network
-    from util.files import sha256, whole_file
+    from util.files import atomic_write, sha256
 
     load_network(file, multi_object=True)
     found, record = sha256(file), path.with_name(f'{path.name}.sha256')
     if not record.exists():
-        with whole_file(record) as part:
+        with atomic_write(record) as part:
             part.write_text(f'{found}  {path.name}\n')  # as sha256sum -c reads it
     elif record.read_text().split()[:1] != [found]:
         raise UserError(

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from model.bank import MemoryBank
+from model.bank import KeptFrame, MemoryBank
 from model.memory import aggregate
 from model.network import STRIDE, load_network
 from util.errors import UserError
 from util.tensor import as_float, one_hot, pad, padding, resize, unpad
 
-NO_IDS = 'object ids must lie in 1..255 (0 is the background)'
+BAD_IDS = 'object ids must lie in 1..255 (0 is the background)'
 
 
 class PreviousFrame(NamedTuple):
@@ -25,17 +25,6 @@ class PreviousFrame(NamedTuple):
     prob: torch.Tensor  # K+1, H', W'
     keep: bool
     annotated: bool
-
-
-class KeptFrame(NamedTuple):
-    """A frame that went into the bank to stay: what it takes to go on from here another day."""
-
-    index: int  # the how manieth `step` it was, from 0
-    annotated: bool
-    object_ids: list
-    slots: list
-    keys: torch.Tensor  # K, CK, h, w
-    values: torch.Tensor  # K, CV, h, w
 
 
 class InferenceCore:
@@ -178,7 +167,7 @@ class InferenceCore:
         present = mask.unique().tolist()
         ids = sorted(set(present) - {0}) if object_ids is None else [int(i) for i in object_ids]
         if any(not 0 <= i <= 255 for i in present) or any(not 1 <= i <= 255 for i in ids):
-            raise UserError(f'the mask of frame {self.index}: {NO_IDS}')
+            raise UserError(f'the mask of frame {self.index}: {BAD_IDS}')
         if not set(present) <= {0, *ids} or len(set(ids)) != len(ids):
             raise UserError(
                 f'the mask of frame {self.index} holds {sorted(set(present) - {0})}, which '

@@ -57,7 +57,7 @@ def choose_frames(args, names):
 
 def check_source(args, source):
     """Raise UserError for what a camera, a single mask or the network cannot do."""
-    from dataset.video import size_for_network
+    from dataset.sizes import size_for_network
 
     size_for_network(args.input, source.size, short_side(args))
     if source.names is None and (args.direction != 'forward' or args.resume):
@@ -73,12 +73,13 @@ def check_source(args, source):
 def run(args):
     """Everything after the arguments. The libraries of the network take seconds to load, so they
     are imported here: --help and mistyped options answer at once."""
-    from dataset.sources import VideoFile, open_source, unpack
+    from dataset.sources import open_source, unpack
     from dataset.video import Video, match_masks
+    from dataset.video_file import VideoFile
     from inference_core import InferenceCore
     from model.network import load_network
-    from util.clip import Clip, claim_output, write_clip
-    from util.run_info import choose_device
+    from util.device import choose_device
+    from util.propagation.clip import Clip, claim_output, write_clip
 
     source = open_source(args.input)
     indices = choose_frames(args, source.names)
@@ -129,8 +130,8 @@ def describe_run(args, device):
     import torch
 
     from inference_core import amp_dtype
+    from util.device import device_name
     from util.files import fingerprint, sha256
-    from util.run_info import device_name
 
     names = ('input', 'mask', 'model', 'size', 'direction', 'clean_mask', 'start', 'end')
     names += ('stride', 'compile')

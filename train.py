@@ -11,9 +11,9 @@ import traceback
 from datetime import timedelta
 from functools import partial
 
-from util.errors import UserError, entry_point, is_out_of_memory, told
-from util.hyper_para import parse
-from util.stopping import ignore_workers, stop_signal
+from util.errors import UserError, entry_point, is_out_of_memory, user_message
+from util.training.options import parse
+from util.training.stopping import ignore_workers, stop_signal
 
 SCALARS_EVERY, PICTURES_EVERY = 100, 800  # iterations
 TIMEOUT = timedelta(minutes=30)  # to wait for another process, which may have ended
@@ -28,8 +28,8 @@ def main(argv=None):
     import torch
 
     from util import distributed
-    from util.checkpoints import own_folder
-    from util.run_info import choose_device
+    from util.device import choose_device
+    from util.training.checkpoints import own_folder
 
     device = distributed.own_device(choose_device(args.device))
     if device.type == 'cuda':
@@ -49,8 +49,8 @@ class Training:
     def __init__(self, args, device, folder):
         from model.model import PropagationModel
         from util import distributed
-        from util.checkpoints import Checkpoints, resume
-        from util.logger import Averages, Logger
+        from util.training.checkpoints import Checkpoints, resume
+        from util.training.logger import Averages, Logger
 
         self.args, self.iteration, self.best = args, 0, None
         self.is_sound = True  # whether the weights are those after `iteration` iterations
@@ -86,7 +86,7 @@ class Training:
         try:
             self.train()
         except Exception as error:
-            sentence = told(error)
+            sentence = user_message(error)
             if is_out_of_memory(error):
                 sentence = (
                     'out of memory: lower --batch_size, --crop or --num_workers, or use --amp'
@@ -166,7 +166,7 @@ class Training:
         return self.iteration % every == 0 or self.iteration == self.args.iterations
 
     def report(self, batch, results, seconds, progress):
-        from util.logger import training_grid
+        from util.training.logger import training_grid
 
         if not self.is_main:
             return
@@ -217,7 +217,7 @@ class Training:
     def validate(self):
         """J&F on --validate; the best network so far is kept as ID_best.pth."""
         from inference_core import InferenceCore
-        from util.validation import mean_of
+        from util.training.validation import mean_of
 
         network = self.model.result.eval()
         new_core = partial(InferenceCore, network, amp=self.args.amp)
@@ -237,7 +237,7 @@ def start_network(args):
     import torch
 
     from model.network import PropagationNetwork
-    from model.pretrained import start_from_imagenet, start_from_network, start_from_nothing
+    from model.pretrained import start_from_imagenet, start_from_network, start_from_scratch
 
     torch.manual_seed(args.seed)
     network = PropagationNetwork(single_object=args.stage == 0)
@@ -246,7 +246,7 @@ def start_network(args):
     elif args.pretrained != 'none' and not args.load_model:
         start_from_imagenet(network, args.pretrained)
     elif not args.load_model:
-        start_from_nothing(network)
+        start_from_scratch(network)
     return network
 
 

@@ -61,7 +61,7 @@ def check(args):
     for name, suffix in (('save', '.png'), ('json', '.json')):
         check_output(args, name, suffix)
     if not (args.save or args.json):
-        from util.correspondence_window import check_display
+        from util.correspondence.window import check_display
 
         check_display()
 
@@ -97,10 +97,10 @@ def inputs(args):
 def run(args):
     """Everything after the arguments; the heavy imports are here, --help does without them."""
     from model.network import load_network
-    from util.correspondence_window import Viewer, save_picture, show
+    from util.correspondence.window import Viewer, save_picture, show
+    from util.device import choose_device
     from util.files import save_json
     from util.images import read_image
-    from util.run_info import choose_device
 
     source, target = read_image(args.source), read_image(args.target)
     mask = load_source_mask(args.mask, source.shape[:2]) if args.mask else None
@@ -125,7 +125,7 @@ def run(args):
 
 def load_source_mask(path, size):
     """-> bool (H, W): where the mask is not 0 (or not black)."""
-    from dataset.video import fit_mask
+    from dataset.sizes import fit_mask
     from util.masks import read_codes
 
     codes, _ = read_codes(path)
@@ -150,7 +150,7 @@ def relate(network, source, target, short_side):
     is) -> the Correspondence between them."""
     import torch
 
-    from dataset.video import resize_image, size_for_network
+    from dataset.sizes import resize_image, size_for_network
     from model.correspondence import Correspondence, Grid, correspond
 
     pictures = {'source': source, 'target': target}

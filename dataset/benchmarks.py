@@ -4,17 +4,23 @@ Each function gives a list of Sequence, from the trees that spec and README desc
 lacks is told at once (UserError), before anything is segmented.
 """
 
-import itertools
 import json
 from pathlib import Path
 from typing import NamedTuple
 
 import torch.nn.functional as F
 
-from dataset.sources import ImageFolder, list_images
+from dataset.layout import (
+    check_same,
+    consecutive,
+    existing,
+    first_that_exists,
+    list_frames,
+    list_masks,
+)
+from dataset.sources import ImageFolder
 from dataset.video import Video
 from util.errors import UserError
-from util.files import list_files
 from util.masks import load_foreground, load_mask
 
 SHORT_SIDE = 480  # to which YouTube-VOS is scaled
@@ -30,7 +36,7 @@ class Sequence(NamedTuple):
     required: list  # names of the frames whose masks an evaluation server asks for
     binary: bool = False  # foreground against background: any id is the one object
     short_side: int | None = None
-    resize: callable = None  # to the network's size; None: dataset.video.resize_image
+    resize: callable = None  # to the network's size; None: dataset.sizes.resize_image
 
     def open(self, num_workers=2):
         first = min(self.masks)
@@ -155,19 +161,6 @@ def resize_as_published(image, size):
     return F.interpolate(image[None], size, mode='bicubic', antialias=False, align_corners=False)[0]
 
 
-def existing(path, what):
-    if not path.is_dir():
-        raise UserError(f'{path}: no such folder ({what})')
-    return path
-
-
-def first_that_exists(*paths):
-    for path in paths:
-        if path.is_dir() or path.is_file():
-            return path
-    raise UserError(f'{paths[0]}: no such file or folder (nor {paths[-1]})')
-
-
 def read_list(path):
     """Video names, one a line; or the 2016 lists, with a frame and its mask in each line."""
     if not path.is_file():
@@ -188,31 +181,3 @@ def read_list(path):
         if name in ('.', '..') or '/' in name:  # results would be written elsewhere
             raise UserError(f'{path}: {name!r} is no name of a video; remove this line')
     return list(dict.fromkeys(names))
-
-
-def list_frames(folder):
-    return list_images(existing(folder, 'the frames of a video'))
-
-
-def list_masks(folder):
-    return list_files(existing(folder, 'the masks of a video'), ('.png',))
-
-
-def consecutive(frames):
-    """Raise UserError where the numbers in the names of a video's frames have a gap."""
-    numbers = [int(frame.stem) for frame in frames if frame.stem.isdecimal()]
-    for before, after in itertools.pairwise(numbers):
-        if after != before + 1:
-            missing = f'{before + 1:0{len(frames[0].stem)}}'
-            raise UserError(f'{frames[0].parent}: frame {missing} is missing')
-    return frames
-
-
-def check_same(masks, frames, image_folder, mask_folder):
-    """Raise UserError unless every frame has a mask and every mask a frame."""
-    for lacking, names in (
-        (image_folder, masks.keys() - frames),
-        (mask_folder, frames - masks.keys()),
-    ):
-        if names:
-            raise UserError(f'{lacking}: {min(names)} is missing ({len(names)} in all)')

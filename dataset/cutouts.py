@@ -9,7 +9,7 @@ import numpy as np
 
 from dataset.transforms import Jitter
 from util.errors import UserError
-from util.files import natural
+from util.files import natural_key
 from util.images import open_image
 
 SOLID = 127  # alpha above it belongs to the object
@@ -22,7 +22,7 @@ def find_cutouts(folder):
     """The PNG files below a folder, in order. Raises UserError if there are none."""
     if not Path(folder).is_dir():
         raise UserError(f'{folder}: no such folder; give one of cut-outs (PNG with alpha, --paste)')
-    files = sorted(Path(folder).rglob('*.png'), key=lambda path: natural(path))
+    files = sorted(Path(folder).rglob('*.png'), key=lambda path: natural_key(path))
     if not files:
         raise UserError(f'{folder}: no cut-outs in it (PNG with alpha)')
     return files

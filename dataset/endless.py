@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from util.errors import UserError
-from util.in_processes import settle
+from util.parallel import init_worker
 
 
 class EndlessSampler(Sampler):
@@ -69,10 +69,10 @@ def endless_batches(dataset, sampler, iterations, *, num_workers, pin_memory):
         num_workers=num_workers,
         pin_memory=pin_memory,
         prefetch_factor=4 if num_workers else None,
-        worker_init_fn=settle,
+        worker_init_fn=init_worker,
         generator=torch.Generator(),  # else it draws from that of the training, at each start
     )
-    gc.collect()  # for the workers: see `settle`
+    gc.collect()  # for the workers: see `init_worker`
     try:
         yield from loader
     except (UserError, OSError, EOFError) as error:

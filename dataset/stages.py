@@ -15,8 +15,9 @@ from torch.utils.data import Dataset
 from dataset.benchmarks import read_list
 from dataset.composite_dataset import CompositeDataset
 from dataset.cutouts import find_cutouts
-from dataset.static_dataset import StaticDataset, find_pairs
-from dataset.vos_dataset import VOSDataset, find_videos, tree_folders, video_names
+from dataset.layout import find_pairs, tree_folders, video_names
+from dataset.static_dataset import StaticDataset
+from dataset.vos_dataset import VOSDataset, find_videos
 from util.errors import UserError
 
 DEFAULT_ROOTS = {

@@ -1,21 +1,15 @@
 """Stage 0: three views of one image and its object, as if it were a short video."""
 
-from pathlib import Path
-
 import numpy as np
 from PIL import ImageOps
 from torch.utils.data import Dataset
 
 from dataset.samples import NUM_FRAMES, make_sample, read_picture
+from dataset.sizes import fit_mask, size_for_network
 from dataset.tps import ThinPlateWarp
 from dataset.transforms import Affine, Jitter, Window, flip, resize
-from dataset.video import fit_mask, size_for_network
-from util.errors import UserError
-from util.files import list_files
-from util.folders import walk
 from util.images import open_image
 
-IMAGE_SUFFIXES, MASK_SUFFIXES = ('.jpg', '.jpeg'), ('.png',)
 WARPED = 0.33  # of the views
 
 
@@ -86,35 +80,3 @@ def read_foreground(path):
             return (np.array(image) > 0).astype(np.uint8)
         values = np.array(image.convert('L'))
     return (values > (127 if values.max(initial=0) > 127 else 0)).astype(np.uint8)
-
-
-def find_pairs(folder):
-    """Every x.jpg with its x.png below a folder, in order -> list of (image path, mask path).
-
-    Raises UserError if one of the two is missing, or if there are none.
-    """
-    pairs, alone = match_pairs(folder)
-    if alone:
-        raise UserError(f'{without_partner(alone[0])} ({len(alone)} such files in all)')
-    if not pairs:
-        raise UserError(f'{folder}: no pairs x.jpg, x.png in it')
-    return pairs
-
-
-def without_partner(path):
-    lacking = 'mask .png' if path.suffix.lower() in IMAGE_SUFFIXES else 'image .jpg'
-    return f'{path}: its {lacking} of the same name is missing beside it'
-
-
-def match_pairs(folder):
-    """-> list of (image path, mask path), list of the files without a partner."""
-    if not Path(folder).is_dir():
-        raise UserError(f'{folder}: no such folder')
-    pairs, alone = [], []
-    for place in walk(folder):
-        images = {path.stem: path for path in list_files(place, IMAGE_SUFFIXES)}
-        masks = {path.stem: path for path in list_files(place, MASK_SUFFIXES)}
-        pairs += [(path, masks[stem]) for stem, path in images.items() if stem in masks]
-        alone += [path for stem, path in images.items() if stem not in masks]
-        alone += [path for stem, path in masks.items() if stem not in images]
-    return pairs, alone

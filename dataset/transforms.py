@@ -128,7 +128,11 @@ class Jitter(NamedTuple):
     @classmethod
     def sample(cls, rng, brightness, contrast, saturation, hue=0.0, *, grey=0.0):
         """Factors from 1 - x to 1 + x, hue a shift of -x to x turns; grey: a probability."""
-        changes = ((brighten, brightness), (stretch, contrast), (saturate, saturation))
+        changes = (
+            (adjust_brightness, brightness),
+            (adjust_contrast, contrast),
+            (adjust_saturation, saturation),
+        )
         steps = [(change, rng.uniform(1 - x, 1 + x)) for change, x in changes]
         if hue:
             steps.append((shift_hue, rng.uniform(-hue, hue)))
@@ -149,11 +153,11 @@ def three_channels(grey):
     return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
 
 
-def brighten(image, factor):
+def adjust_brightness(image, factor):
     return blend_with(image, 0, factor)
 
 
-def stretch(image, factor):
+def adjust_contrast(image, factor):
     """Contrast: away from the image's mean grey, or towards it."""
     return blend_with(image, round(cv2.mean(grey_of(image))[0]), factor)
 
@@ -163,7 +167,7 @@ def blend_with(image, value, factor):
     return cv2.LUT(image, table.round().clip(0, 255).astype(np.uint8))
 
 
-def saturate(image, factor):
+def adjust_saturation(image, factor):
     return cv2.addWeighted(image, factor, three_channels(grey_of(image)), 1 - factor, 0)
 
 

@@ -4,22 +4,18 @@ A tree of videos is JPEGImages/<video>/<frame>.jpg and Annotations/<video>/<fram
 one folder deeper, in 480p/.
 """
 
-import os
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from torch.utils.data import Dataset
 
+from dataset.layout import match_frames, tree_folders, video_names
 from dataset.samples import NUM_FRAMES, make_sample, read_picture
-from dataset.sources import check_size
+from dataset.sizes import check_size, fit_mask, scaled
 from dataset.transforms import Affine, Jitter, ResizedCrop, resize
-from dataset.video import fit_mask, scaled
 from util.errors import UserError
-from util.files import natural
-from util.images import SUFFIXES
 from util.masks import load_mask
 
 MAX_TRIES = 5  # to find frames that show an object
@@ -186,55 +182,3 @@ def find_videos(root, names=None):
     if not videos:
         raise UserError(f'{images}: no video of {NUM_FRAMES} frames or more with masks in it')
     return Found(videos, num_short, num_without_mask)
-
-
-def tree_folders(root):
-    """-> the folders of a tree whose subfolders are the frames, or the masks, of each video."""
-    folders = []
-    for kind in ('JPEGImages', 'Annotations'):
-        folder = Path(root) / kind
-        if not folder.is_dir():
-            raise UserError(f'{folder}: no such folder; a tree has JPEGImages/ and Annotations/')
-        folders.append(folder / '480p' if (folder / '480p').is_dir() else folder)
-    return folders
-
-
-def video_names(folder):
-    with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith('.'))
-
-
-def match_frames(image_folder, mask_folder):
-    """File names in the order of time: of frames with a mask, of their masks, and of the rest.
-
-    -> frames, masks (tuples), frames without a mask, masks without a frame (lists)
-    """
-    frames, masks = files_by_stem(image_folder, SUFFIXES), files_by_stem(mask_folder, ('.png',))
-    both = sorted(frames.keys() & masks.keys(), key=frame_order)
-    without_mask = sorted(frames.keys() - masks.keys(), key=frame_order)
-    without_frame = sorted(masks.keys() - frames.keys(), key=frame_order)
-    return (
-        tuple(frames[stem] for stem in both),
-        tuple(masks[stem] for stem in both),
-        [frames[stem] for stem in without_mask],
-        [masks[stem] for stem in without_frame],
-    )
-
-
-frame_order = lru_cache(10_000)(natural)  # names come again in every video
-
-
-def files_by_stem(folder, suffixes):
-    """`util.files.list_files` for millions of files: dict name without suffix -> file name."""
-    try:
-        names = os.listdir(folder)
-    except OSError as error:
-        raise UserError(f'{folder}: cannot be read ({error.strerror})') from error
-    files = {}
-    for name in names:
-        stem, suffix = os.path.splitext(name)
-        if suffix.lower() in suffixes and not name.startswith('.'):
-            if stem in files:
-                raise UserError(f'{folder}: {files[stem]} and {name}: one frame, two files')
-            files[stem] = name
-    return files

@@ -3,11 +3,24 @@
 Legend: K objects, h w feature grid, CK = 128, CV = 512.
 """
 
+from typing import NamedTuple
+
 import torch
 
 from model.memory import read
 
 FRAMES_PER_BLOCK = 8  # 33 MB at 480p; pages that no frame has filled yet take no room on a CPU
+
+
+class KeptFrame(NamedTuple):
+    """A frame that went into the bank to stay: what it takes to go on from here another day."""
+
+    index: int  # the how manieth `step` it was, from 0
+    annotated: bool
+    object_ids: list
+    slots: list
+    keys: torch.Tensor  # K, CK, h, w
+    values: torch.Tensor  # K, CV, h, w
 
 
 class ObjectMemory:

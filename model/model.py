@@ -74,7 +74,7 @@ class PropagationModel:
             logits = self.rollout(frames, split_objects(masks[:, 0], valid.shape[1]), valid)
             loss = propagation_loss(logits, masks[:, 1:], valid, fraction)
         lr = self.scheduler.get_last_lr()[0]
-        if not self.descend(loss):
+        if not self.backward_and_step(loss):
             raise NonFiniteLoss(', '.join(batch['name']))
         intersection, union = intersection_and_union(logits.detach(), masks[:, 1:])
         return {
@@ -86,7 +86,7 @@ class PropagationModel:
             'logits': logits.detach(),
         }
 
-    def descend(self, loss):
+    def backward_and_step(self, loss):
         """One step down the gradient -> False, and no step, if loss or gradient is not finite.
 
         All processes come to one verdict. Where the gradient scaler skips steps of infinite

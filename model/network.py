@@ -4,19 +4,18 @@ Legend: B batch, K objects, T frames, H W image (multiples of 16), h w = H/16 W/
 CV = 512.
 """
 
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from model.inference import prepare_for_inference
+from model.fuse import prepare_for_inference
 from model.memory import affinity, aggregate_logits, readout
 from model.modules import Decoder, KeyValue, MaskRGBEncoder, RGBEncoder
-from model.quantized import dequantize
-from util.errors import UNREADABLE, UserError
-from util.run_info import forbid_tf32
+from model.weights import check_weights, read_weights
+from util.device import forbid_tf32
+from util.errors import UserError
 
 STRIDE = 16  # of keys and values
 IMAGE_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
@@ -164,59 +163,3 @@ def load_network(path, device='cpu', *, multi_object=False, for_inference=False,
     network.to(device)
     forbid_tf32()
     return prepare_for_inference(network, compiled=compiled) if for_inference else network
-
-
-def read_weights(path):
-    if not path.is_file():
-        raise UserError(
-            f'{path}: no such checkpoint; name one with --model, or fetch the published one with '
-            'download_model.py'
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of TorchScript, before it is refused
-            weights = torch.load(path, map_location='cpu', weights_only=True)
-    except UNREADABLE as error:
-        reason = str(error).strip().split('\n')[0][:120] or type(error).__name__
-        raise UserError(f'{path}: not a readable checkpoint ({reason})') from error
-    scales = {}
-    if isinstance(weights, dict) and isinstance(weights.get('network'), dict):
-        weights, scales = weights.get('average', weights['network']), weights.get('scales', {})
-    if not isinstance(weights, dict) or not all(map(is_weight, weights, weights.values())):
-        raise UserError(f'{path}: holds no network weights (expected names with tensors)')
-    try:
-        weights = dequantize(weights, scales)
-    except UNREADABLE as error:
-        raise UserError(f'{path}: its scales do not fit its weights; get it again') from error
-    weights.pop('n_averaged', None)  # of a training's average
-    # a network saved from inside DistributedDataParallel or AveragedModel
-    return {name.removeprefix('module.'): weight for name, weight in weights.items()}
-
-
-def is_weight(name, value):
-    """Whether these are a name and plain numbers."""
-    is_plain = torch.is_tensor(value) and value.layout == torch.strided and not value.is_meta
-    return isinstance(name, str) and is_plain
-
-
-def check_weights(path, weights, expected):
-    """Raise UserError unless names, shapes and values can be those of this network."""
-    problems = {
-        'missing': sorted(expected.keys() - weights.keys()),
-        'unknown': sorted(weights.keys() - expected.keys()),
-        'of another shape': [
-            f'{name} {tuple(weights[name].shape)} instead of {tuple(expected[name].shape)}'
-            for name in expected.keys() & weights.keys()
-            if weights[name].shape != expected[name].shape
-        ],
-    }
-    found = [
-        f'{len(names)} {what}: {", ".join(names[:3])}{", ..." if len(names) > 3 else ""}'
-        for what, names in problems.items()
-        if names
-    ]
-    if found:
-        raise UserError(f'{path}: a checkpoint of another network ({"; ".join(found)})')
-    broken = [name for name, weight in weights.items() if not weight.isfinite().all()]
-    if broken:
-        raise UserError(f'{path}: {len(broken)} tensors hold NaN or infinity, first {broken[0]}')

@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from model.modules import Bottleneck
-from model.network import check_weights, read_weights
+from model.weights import check_weights, read_weights
 from util.errors import UserError
 
 CONV1 = 'mask_rgb_encoder.conv1.weight'
 
 
-def start_from_nothing(network):
+def start_from_scratch(network):
     """Random weights for a training from scratch.
 
     Residual branches start at zero (Goyal et al., Accurate, Large Minibatch SGD, 2017), keys small,

@@ -60,7 +60,8 @@ def open_sequences(args):
 def clip_sequence(folder):
     """images/, and in masks/ the truth of every frame; or, of the first one, the objects, if
     masks_binary_gt/ holds the truth of their union."""
-    from dataset.benchmarks import Sequence, list_frames, list_masks
+    from dataset.benchmarks import Sequence
+    from dataset.layout import list_frames, list_masks
 
     frames, masks = list_frames(folder / 'images'), list_masks(folder / 'masks')
     union = (folder / 'masks_binary_gt').is_dir()
@@ -78,8 +79,9 @@ def score_all(args, sequences):
 
     from inference_core import core_factory
     from scripts.followers import Copy, Flow
+    from util.device import choose_device
     from util.evaluation import segment
-    from util.run_info import Stopwatch, choose_device
+    from util.run_info import Stopwatch
     from util.scores import mean_score, score_video
 
     device = choose_device(args.device)

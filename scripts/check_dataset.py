@@ -33,14 +33,14 @@ def main(argv=None):
         raise UserError(f'{args.folder}: holds no JPEGImages/')
 
     from scripts.dataset_faults import static_jobs, video_jobs
-    from util.in_processes import in_processes
+    from util.parallel import parallel_map
 
     check, jobs, faults, unit = video_jobs(tree) if tree else static_jobs(args.folder)
     if not jobs and not faults:
         raise UserError(f'{args.folder}: no pairs x.jpg, x.png and no videos in it')
     num_masks = 0
     try:
-        for found, num_read in in_processes(check, jobs, unit, args.num_workers):
+        for found, num_read in parallel_map(check, jobs, unit, args.num_workers):
             faults += found
             num_masks += num_read
     finally:  # hours may have gone into it when it is interrupted

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
+from dataset.layout import match_frames, match_pairs, tree_folders, video_names, without_partner
 from dataset.samples import NUM_FRAMES, read_picture
-from dataset.static_dataset import match_pairs, read_foreground, without_partner
-from dataset.video import fit_mask
-from dataset.vos_dataset import match_frames, tree_folders, video_names
+from dataset.sizes import fit_mask
+from dataset.static_dataset import read_foreground
 from util.errors import UserError
 from util.masks import load_mask
 

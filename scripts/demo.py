@@ -23,10 +23,9 @@ def main(argv=None):
     check_least(args, **{'num-frames': 3})  # the first and the last are not scored
     check_most(args, **{'num-frames': 1000})
 
-    from util.disk import only_one_in
-    from util.files import writable_folder
+    from util.files import exclusive_lock_in, writable_folder
 
-    with only_one_in(writable_folder(args.output)):
+    with exclusive_lock_in(writable_folder(args.output)):
         run(args)
 
 

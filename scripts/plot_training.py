@@ -67,7 +67,7 @@ def draw(scalars, clock, path):
     import numpy as np
     from matplotlib.figure import Figure
 
-    from util.files import whole_file
+    from util.files import atomic_write
 
     iterations, hours = np.array([(0, 0), *clock]).T
     figure = Figure(figsize=(12, 3.4), layout='constrained')
@@ -78,7 +78,7 @@ def draw(scalars, clock, path):
         axes.set(title=title, xlabel='hours of training')
         axes.grid(alpha=0.3)
         axes.legend()
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         figure.savefig(part, format='png', dpi=80)
 
 

@@ -26,7 +26,7 @@ def main(argv=None):
     check_least(args, short_side=1, num_workers=1)
     check_most(args, num_workers=MAX_WORKERS)
 
-    from dataset.vos_dataset import tree_folders
+    from dataset.layout import tree_folders
     from scripts.resizing import resize_folder
 
     tree_folders(args.folder)  # raises UserError unless it is a tree of videos

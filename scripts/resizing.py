@@ -11,14 +11,12 @@ from functools import partial
 
 from PIL import Image, ImageOps
 
-from dataset.static_dataset import IMAGE_SUFFIXES, MASK_SUFFIXES
-from dataset.video import scaled
-from util.disk import only_one
+from dataset.layout import IMAGE_SUFFIXES, MASK_SUFFIXES, walk
+from dataset.sizes import scaled
 from util.errors import UserError
-from util.files import whole_file
-from util.folders import walk
+from util.files import atomic_write, exclusive_lock
 from util.images import open_image, read_image
-from util.in_processes import in_processes
+from util.parallel import parallel_map
 
 QUALITY = 95  # of JPEG
 
@@ -34,7 +32,7 @@ def resize_folder(source, target, short_side, num_workers=None):
     if not any(file.suffix.lower() in IMAGE_SUFFIXES for file in files):
         raise UserError(f'{source}: no pictures ({", ".join(IMAGE_SUFFIXES)}) in it')
     target.parent.mkdir(parents=True, exist_ok=True)
-    with only_one(target):
+    with exclusive_lock(target):
         if target.exists():
             return check_whole(files, source, target)
         aside = target.with_name(f'.{target.name}.{short_side}.part')
@@ -43,7 +41,7 @@ def resize_folder(source, target, short_side, num_workers=None):
         jobs = [file for file in files if not is_newer(aside / file, source / file)]
         resize = partial(resize_file, source, aside, short_side)
         try:
-            for _ in in_processes(resize, jobs, 'files', num_workers):
+            for _ in parallel_map(resize, jobs, 'files', num_workers):
                 pass
         except BaseException:
             for part in aside.rglob('.*.part'):  # of workers that were ended as they wrote
@@ -86,7 +84,7 @@ def resize_file(source, target, short_side, file):
         with open_image(path) as mask:
             upright = ImageOps.exif_transpose(mask)
             smaller = shrink(upright, short_side, Image.Resampling.NEAREST)
-    with whole_file(target / file) as part:
+    with atomic_write(target / file) as part:
         if smaller is None:
             shutil.copyfile(path, part)
         elif suffix in MASK_SUFFIXES:

@@ -22,7 +22,7 @@ def main(argv=None):
         raise UserError(f'{args.output}: is there already; choose another name')
 
     from model.network import load_network
-    from model.quantized import quantize
+    from model.weights import quantize
     from util.files import save_tensors
 
     weights = load_network(args.checkpoint).state_dict()

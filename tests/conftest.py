@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 from model.network import load_network
-from tests import stand_in
+from tests.helpers import stand_in
 from util.masks import save_mask
 
-pytest_plugins = ['tests.programs']  # the fixtures `every` and `undisturbed`
+pytest_plugins = ['tests.helpers.fault_programs']  # the fixtures `every` and `undisturbed`
 torch.use_deterministic_algorithms(True)
 
 

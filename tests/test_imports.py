@@ -1,47 +1,85 @@
-"""Imports point one way: util <- model, dataset <- inference_core <- entry scripts and scripts/."""
+"""Imports point one way.
+
+util/*.py <- model/, dataset/ <- inference_core.py <- util/<program>/ <- programs and scripts/.
+"""
 
 import ast
 import re
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
+LIBRARY = {'util', 'model', 'dataset', 'inference_core', 'scripts'}
 MAY_IMPORT = {
-    'util': {'util'},
-    'model': {'util', 'model'},
-    'dataset': {'util', 'dataset'},
-    'inference_core': {'util', 'model'},
+    'util/*.py': {'util'},
+    'model/*.py': {'util', 'model'},
+    'dataset/*.py': {'util', 'dataset'},
+    'inference_core.py': {'util', 'model', 'dataset'},
+    'util/*/*.py': LIBRARY - {'scripts'},
 }
-LIBRARY = {*MAY_IMPORT, 'scripts'}
-ENTRY_SCRIPTS = {path.stem for path in ROOT.glob('*.py')} - LIBRARY
-OURS = LIBRARY | ENTRY_SCRIPTS | {'tests'}
+PROGRAMS = {path.stem for path in ROOT.glob('*.py')} - LIBRARY
+OURS = LIBRARY | PROGRAMS | {'tests'}
 
 
-def imported_rooms(path):
-    """The rooms of ours that a file imports from, wherever in it."""
-    names = []
+def files_of(room):
+    return [ROOT / f'{room}.py'] if (ROOT / f'{room}.py').exists() else (ROOT / room).rglob('*.py')
+
+
+PRODUCT = [path for room in sorted(LIBRARY | PROGRAMS) for path in files_of(room)]
+
+
+@cache
+def imported_modules(path):
+    """Dotted names of our own modules that a file imports, wherever in it."""
+    names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f'{path}: relative import'
             assert all(alias.name != '*' for alias in node.names), f'{path}: star import'
-            names.append(node.module)
-    return {name.split('.')[0] for name in names} & OURS
+            names |= {node.module, *(f'{node.module}.{alias.name}' for alias in node.names)}
+    return {name for name in names if name.split('.')[0] in OURS}
 
 
-@pytest.mark.parametrize('room', MAY_IMPORT)
-def test_library_imports_only_what_lies_below_it(room):
-    files = [ROOT / f'{room}.py'] if (ROOT / f'{room}.py').exists() else (ROOT / room).glob('*.py')
-    for path in files:
-        assert imported_rooms(path) <= MAY_IMPORT[room], path
+def imported_rooms(path):
+    return {name.split('.')[0] for name in imported_modules(path)}
 
 
-def test_entry_scripts_are_there_and_nobody_but_scripts_imports_them():
-    assert 'propagate' in ENTRY_SCRIPTS
+@pytest.mark.parametrize('files', MAY_IMPORT)
+def test_library_imports_only_what_lies_below_it(files):
+    paths = list(ROOT.glob(files))
+    assert paths
+    for path in paths:
+        assert imported_rooms(path) <= MAY_IMPORT[files], path
+
+
+def test_what_programs_share_imports_nothing_that_belongs_to_one_of_them():
+    own = {f'util.{path.parent.name}' for path in ROOT.glob('util/*/__init__.py')}
+    assert 'util.training' in own
+    for path in [*ROOT.glob('util/*.py'), *files_of('model'), *files_of('dataset')]:
+        assert not {'.'.join(name.split('.')[:2]) for name in imported_modules(path)} & own, path
+
+
+def test_programs_are_there_and_only_scripts_import_them():
+    assert 'propagate' in PROGRAMS
     for path in ROOT.glob('*.py'):
-        assert not imported_rooms(path) & (ENTRY_SCRIPTS | {'tests'}), path
+        assert not imported_rooms(path) & PROGRAMS, path
+
+
+def test_the_product_imports_no_tests():
+    assert len(PRODUCT) > 80
+    assert [path for path in PRODUCT if 'tests' in imported_rooms(path)] == []
+
+
+def test_no_circle_of_imports():
+    names = {'.'.join(path.relative_to(ROOT).with_suffix('').parts): path for path in PRODUCT}
+    graph = {name: imported_modules(path) & names.keys() for name, path in names.items()}
+    TopologicalSorter(graph).prepare()  # raises CycleError
+    assert 'util.errors' in graph['inference_core']
 
 
 def test_every_requirement_states_its_oldest_version():

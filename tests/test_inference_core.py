@@ -4,7 +4,8 @@ import torch
 
 from inference_core import InferenceCore
 from model.bank import ObjectMemory
-from tests import plain_twin, stand_in
+from scripts.benchmarks import reference as reference
+from tests.helpers import stand_in
 from util.errors import UserError
 from util.tensor import padding, unpad
 
@@ -34,9 +35,7 @@ def test_recorded_figures_are_reproduced(network):
 def test_late_objects_and_gaps_in_ids_equal_the_plain_twin(network, options):
     images, masks = frames()
     annotations = {1: 9 * (masks[1] == 2), 4: 4 * (masks[4] == 1)}
-    ids, expected = plain_twin.propagate(
-        network, images, annotations, **{'mem_every': 2, **options}
-    )
+    ids, expected = reference.propagate(network, images, annotations, **{'mem_every': 2, **options})
     options = {'mem_every': 2, **options}
     if 'sigma' in options:
         options['kernel_sigma'] = options.pop('sigma')

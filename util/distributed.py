@@ -10,9 +10,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from util.disk import only_one_in
 from util.errors import UserError
-from util.files import writable_folder
+from util.files import exclusive_lock_in, writable_folder
 
 
 def rank():
@@ -45,12 +44,12 @@ def process_group(backend='gloo', timeout=timedelta(hours=24)):
 
 
 @contextlib.contextmanager
-def own_folder(path, option='--output'):
+def exclusive_folder(path, option='--output'):
     """Make a folder for results and keep other runs out; the first process does so for all."""
     if not is_main():
         yield
         return
-    with only_one_in(writable_folder(path, option)):
+    with exclusive_lock_in(writable_folder(path, option)):
         yield
 
 
@@ -63,7 +62,7 @@ def gather(thing):
     return things
 
 
-def from_main(function, *args):
+def run_on_main(function, *args):
     """What `function` returns in the first process; it is called there only."""
     return gather(function(*args) if is_main() else None)[0]
 
@@ -80,7 +79,7 @@ def own_device(device):
     return torch.device('cuda', local_rank())
 
 
-def share(items, cost):
+def split_by_cost(items, cost):
     """This rank's part of the items: longest first, each to whoever has least so far.
 
     All ranks compute the same split, without a word.

@@ -19,7 +19,7 @@ REMEDIES = {
     errno.ENOSPC: '; free some space, and run it again',
 }
 # in messages or types of errors -> what it means that a process of this run is gone
-LOST = {
+DEAD_PROCESS_MESSAGES = {
     'DataLoader worker': 'a process that makes samples has ended{reason}; if memory ran out, in '
     'RAM or /dev/shm, lower --num_workers',
     'BrokenProcessPool': 'a process that does part of the work has ended; if memory ran out, lower '
@@ -37,7 +37,7 @@ class UserError(ValueError):
 def entry_point(main):
     """Decorate `main(argv=None) -> None`: turns mistakes into one line on stderr and an exit code.
 
-    2: what `told` knows a sentence for; 130: Ctrl-C.
+    2: what `user_message` knows a sentence for; 130: Ctrl-C.
     """
 
     @functools.wraps(main)
@@ -47,7 +47,7 @@ def entry_point(main):
         try:
             return main(argv)
         except Exception as error:
-            sentence = told(error)
+            sentence = user_message(error)
             if sentence is None:
                 raise
             fail(sentence, 2)
@@ -57,7 +57,7 @@ def entry_point(main):
     return guarded
 
 
-def told(error):
+def user_message(error):
     """What a user is told of an error: a mistake, or the machine's fault. None for a bug."""
     if isinstance(error, UserError):
         return str(error)
@@ -66,7 +66,7 @@ def told(error):
     if isinstance(error, OSError):
         where = f': {error.filename}' if error.filename else ''
         return f'{error.strerror or error}{where}{REMEDIES.get(error.errno, "")}'
-    for mark, sentence in LOST.items():
+    for mark, sentence in DEAD_PROCESS_MESSAGES.items():
         if isinstance(error, RuntimeError) and mark in f'{type(error).__name__} {error}':
             signal = str(error).partition('killed by signal: ')[2].partition('. ')[0]
             return sentence.format(reason=signal and f' ({signal})')

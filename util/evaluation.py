@@ -17,14 +17,15 @@ import numpy as np
 import torch
 
 from util import distributed
-from util.ahead import WriteBehind
+from util.device import choose_device, device_name, peak_memory
 from util.errors import UserError, memory_advice
-from util.files import save_json, sha256, whole_file
-from util.journal import difference
+from util.files import atomic_write, save_json, sha256
 from util.masks import read_palette, save_mask
 from util.options import core_options
+from util.parallel import BackgroundWriter
 from util.progress import progress_bar
-from util.run_info import Stopwatch, choose_device, device_name, peak_memory, versions
+from util.propagation.journal import difference
+from util.run_info import Stopwatch, versions
 from util.scores import print_table, save_table, score_video, table
 
 RESULTS = ('scores.csv', 'scores.json')
@@ -60,7 +61,7 @@ def evaluate(args, benchmark, sequences, new_core_on, *, zip_root=None):
         'device': device.type,
         'torch': str(torch.__version__),
     }
-    with distributed.own_folder(args.output):
+    with distributed.exclusive_folder(args.output):
         run(args, sequences, new_core, device, settings, zip_root)
 
 
@@ -68,8 +69,8 @@ def run(args, sequences, new_core, device, settings, zip_root):
     """What the processes of a run do together: see `evaluate`."""
     begin = time.perf_counter()
     with distributed.process_group():
-        todo = distributed.from_main(start, args, sequences, settings)
-        mine = distributed.share(todo, cost=num_frames)
+        todo = distributed.run_on_main(start, args, sequences, settings)
+        mine = distributed.split_by_cost(todo, cost=num_frames)
         outcomes = segment_all(mine, new_core, device, args)
         outcomes = list(itertools.chain(*distributed.gather(outcomes)))
         broken = {outcome.name: outcome.error for outcome in outcomes if outcome.error}
@@ -160,7 +161,7 @@ def segment(sequence, core, watch, output, num_workers=2, progress=None):
         save = save_foreground
         if not sequence.binary:
             save = partial(save_mask, palette=read_palette(sequence.masks[min(sequence.masks)]))
-        with WriteBehind() as writer:
+        with BackgroundWriter() as writer:
             for frame in video:
                 with watch:
                     prob = core.step(frame.image, frame.mask, frame.object_ids)
@@ -181,7 +182,7 @@ def save_foreground(path, mask):
 def score_all(sequences, output):
     """-> dict video -> dict id -> Score, dict video -> why it has none; all processes share it."""
     scores, errors = {}, {}
-    for s in distributed.share(sequences, cost=num_frames):
+    for s in distributed.split_by_cost(sequences, cost=num_frames):
         try:
             scores[s.name] = score_video(s.truth, output / s.name, binary=s.binary)
         except UserError as error:
@@ -230,7 +231,7 @@ def finish(output, report, scores):
 def write_zip(output, sequences, root):
     """OUTPUT.zip for an evaluation server: the required frames, each checked to be there."""
     path = output.with_name(f'{output.name}.zip')
-    with whole_file(path) as part, zipfile.ZipFile(part, 'w') as archive:
+    with atomic_write(path) as part, zipfile.ZipFile(part, 'w') as archive:
         for sequence in sequences:
             for stem in sequence.required:
                 mask = output / sequence.name / f'{stem}.png'

@@ -1,6 +1,8 @@
 """Files that are either whole or not there."""
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -10,9 +12,12 @@ from pathlib import Path
 
 from util.errors import UserError
 
+# of file systems without locks, such as Lustre often is: these have to do without
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
 
 @contextlib.contextmanager
-def whole_file(path):
+def atomic_write(path):
     """Yields a path beside `path` to write to; it takes the final name only if all went well."""
     path = Path(path)
     part = path.with_name(f'.{path.name}.part')
@@ -29,7 +34,7 @@ def whole_file(path):
 
 
 def save_json(path, content):
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(content, indent=2, default=str) + '\n')
 
 
@@ -37,7 +42,7 @@ def save_tensors(path, content):
     """torch.save into a file that is whole or not there. Raises OSError for a full disk, say."""
     import torch
 
-    with whole_file(path) as part, open(part, 'wb') as file:
+    with atomic_write(path) as part, open(part, 'wb') as file:
         try:
             torch.save(content, file)
         except RuntimeError as error:  # of the archive, which stands before the one of the disk
@@ -54,7 +59,7 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def natural(name):
+def natural_key(name):
     """Sort key under which frame2 comes before frame10."""
     parts = re.split(r'(\d+)', str(name))
     return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
@@ -71,7 +76,7 @@ def list_files(folder, suffixes):
             for entry in Path(folder).iterdir()
             if entry.suffix.lower() in suffixes and not entry.name.startswith('.')
         ),
-        key=lambda entry: natural(entry.name),
+        key=lambda entry: natural_key(entry.name),
     )
     seen = {}
     for file in files:
@@ -101,3 +106,34 @@ def fingerprint(path):
     files = [file for file in files if file.is_file() and not file.name.startswith('.')]
     state = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return hashlib.sha256(repr(state).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def exclusive_lock(path, lock=None):
+    """Raise UserError if another process is at work on this file or folder.
+
+    lock: the file that says so, .NAME.lock beside it by default. The lock dies with its process,
+    however that ends, and is not handed down to workers.
+    """
+    lock = lock or path.with_name(f'.{path.name}.lock')
+    busy = UserError(f'{path}: another process is at work on it; wait for it')
+    with open(lock, 'w') as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # opened, then removed by the one before: a third process could lock a new one
+            if not os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                raise busy
+        except (BlockingIOError, PermissionError, FileNotFoundError) as error:
+            raise busy from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def exclusive_lock_in(folder):
+    """`exclusive_lock` for a results folder; the lock lies inside it, where we may write."""
+    return exclusive_lock(folder, folder / '.lock')

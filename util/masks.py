@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from util.errors import UserError
-from util.files import whole_file
+from util.files import atomic_write
 from util.images import open_image
 from util.soft_masks import has_noise, is_soft, snap
 
@@ -32,7 +32,7 @@ def save_mask(path, mask, palette=DAVIS_PALETTE):
     image = Image.fromarray(np.ascontiguousarray(mask, np.uint8))
     if palette is not None:
         image.putpalette(palette.tobytes())
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         image.save(part, format='PNG')
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from util.errors import UserError
 
-SAVES = Path(__file__).resolve().parent.parent / 'saves'
+PROJECT = Path(__file__).resolve().parents[1]
+SAVES = PROJECT / 'saves'
 DEFAULT_MODEL = SAVES / 'propagation_model.pth'  # the published one
 OWN_MODEL = SAVES / 'from_scratch.pth'  # comes with the project
 MAX_WORKERS = 256  # processes or threads; far more would bring the machine down

@@ -12,7 +12,7 @@ import numpy as np
 from vos_benchmark.evaluator import Evaluator
 
 from util.errors import UserError
-from util.files import save_json, whole_file
+from util.files import atomic_write, save_json
 from util.masks import load_foreground, load_mask
 
 
@@ -115,7 +115,7 @@ def save_table(rows, folder):
     writer = csv.writer(text)
     writer.writerow(('video', 'object', 'J&F', 'J', 'F'))
     writer.writerows((*row[:2], *(f'{figure:.4f}' for figure in row[2:])) for row in rows)
-    with whole_file(Path(folder) / 'scores.csv') as part:
+    with atomic_write(Path(folder) / 'scores.csv') as part:
         # names of videos are names of folders, which need not be UTF-8
         part.write_text(text.getvalue(), errors='surrogateescape', newline='')
     overall, *rest = (

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from util.files import whole_file
+from util.files import atomic_write
 from util.masks import DAVIS_PALETTE
 
 MAX_SIDE = 16384  # of what libx264 writes
@@ -28,7 +28,7 @@ def overlay(picture, mask, opacity=0.5):
 
 
 class OverlayVideo:
-    """An H.264 MP4 that browsers play; use it in a `with`, inside that of `whole_file`."""
+    """An H.264 MP4 that browsers play; use it in a `with`, inside that of `atomic_write`."""
 
     def __init__(self, path, size, fps):
         height, width = size = fitting(size, MAX_SIDE, MAX_SIDE)
@@ -98,7 +98,7 @@ class ContactSheet:
         blank = np.full_like(tiles[0], 255)
         tiles += [blank] * (-len(tiles) % columns)
         rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
-        with whole_file(path) as part:
+        with atomic_write(path) as part:
             Image.fromarray(np.vstack(rows)).save(part, format='PNG')
 
     def _thumbnail(self, picture, label):
@@ -132,7 +132,7 @@ def open_album(folder, size, fps, *, with_video):
     with contextlib.ExitStack() as stack:
         album = Album()
         if with_video:
-            part = stack.enter_context(whole_file(folder / 'overlay.mp4'))
+            part = stack.enter_context(atomic_write(folder / 'overlay.mp4'))
             album.video = stack.enter_context(OverlayVideo(part, size, fps))
         yield album
         album.sheet.save(folder / 'contact_sheet.png')

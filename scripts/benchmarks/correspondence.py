@@ -21,8 +21,8 @@ def run(args):
 
     from model.network import load_network
     from try_correspondence import relate
+    from util.device import choose_device
     from util.options import choose_model
-    from util.run_info import choose_device
 
     source, target, disparity = stereo_motorcycle()
     model = choose_model(args.model)

@@ -13,8 +13,8 @@ def run(args):
     import torch
 
     from dataset.stages import build_stage
+    from scripts.benchmarks import reference_data as reference_data
     from scripts.benchmarks.timing import compare, in_turn
-    from tests import plain_pipeline
 
     cv2.setNumThreads(0)  # as in a worker
     torch.set_num_threads(1)
@@ -22,7 +22,7 @@ def run(args):
     with tempfile.TemporaryDirectory() as folder:
         for stage, root in enumerate(made_up_sets(Path(folder))):
             dataset = build_stage(stage, crop=args.crop, **root).datasets[0]
-            makers = {'ours': dataset.sample, 'twin': plain_pipeline.sampler(dataset)}
+            makers = {'ours': dataset.sample, 'twin': reference_data.sampler(dataset)}
 
             def generate(make, count, dataset=dataset):
                 samples = (

@@ -14,10 +14,10 @@ def run(args):
     import torch
 
     from inference_core import InferenceCore
-    from model.inference import prepare_for_inference
+    from model.fuse import prepare_for_inference
+    from scripts.benchmarks import reference as reference
     from scripts.benchmarks.timing import in_turn, matrix_product, spread
-    from tests import plain_twin
-    from util.run_info import choose_device, peak_resident
+    from util.device import choose_device, peak_resident
 
     device = choose_device(args.device)
     plain, name = open_network(args.model, device)
@@ -31,7 +31,7 @@ def run(args):
     with torch.inference_mode():
         for _ in range(args.rounds):
             core = InferenceCore(fast, amp=args.amp)
-            twin = plain_twin.frames(plain, images, annotations)
+            twin = reference.frames(plain, images, annotations)
             ours, theirs, equal = [], [], []
             for t, image in enumerate(images):
                 begin = time.perf_counter()
@@ -70,12 +70,13 @@ def run(args):
 def open_network(path, device):
     """-> the network of a checkpoint, or of stand-in weights if there is none, and its name."""
     from model.network import PropagationNetwork, load_network
-    from tests import stand_in
+    from scripts.benchmarks import stand_in
 
     if path:
         return load_network(path, device, multi_object=True), path.name
     network = PropagationNetwork()
-    network.load_state_dict(stand_in.weights())
+    shapes = {name: weight.shape for name, weight in network.state_dict().items()}
+    network.load_state_dict(stand_in.weights(shapes))
     return network.to(device), 'stand-in weights'
 
 
@@ -119,10 +120,10 @@ def start(network, frame, num_objects, amp=False):
 
 def warm_up(plain, fast, amp, images, annotations):
     """Everything once that the clip will need; a compiled network is compiled here."""
-    from tests import plain_twin
+    from scripts.benchmarks import reference as reference
 
     for num_objects in range(1, len(annotations) + 1):
         core = start(fast, images[0], num_objects, amp)
         for image in images[:2]:
             core.to_mask(core.step(image))
-    list(plain_twin.frames(plain, images[:2], {0: annotations[0]}))
+    list(reference.frames(plain, images[:2], {0: annotations[0]}))

@@ -8,9 +8,9 @@ def run(args):
     import torch
 
     from model.memory import read
+    from scripts.benchmarks import reference as reference
     from scripts.benchmarks.timing import PeakMemory, compare, in_turn
-    from tests import plain_twin
-    from util.run_info import choose_device
+    from util.device import choose_device
 
     device = choose_device(args.device)
     height, width = (side // 16 for side in args.size)
@@ -23,12 +23,12 @@ def run(args):
         rows = [x.flatten(1).T.contiguous() for x in (keys, values)]
         steps = {
             'ours': lambda rows=rows, query=query: read(*rows, query, top_k=50)[0, 0, 0].item(),
-            'twin': lambda keys=keys, values=values, query=query: plain_twin.read(
+            'twin': lambda keys=keys, values=values, query=query: reference.read(
                 keys, values, query, 50
             )[0, 0, 0].item(),
         }
         with torch.inference_mode():
-            difference = read(*rows, query, top_k=50) - plain_twin.read(keys, values, query, 50)
+            difference = read(*rows, query, top_k=50) - reference.read(keys, values, query, 50)
             # two positions may tie for the last place of 50, and the sides break ties their own way
             assert (difference.abs() > 1e-4).float().mean() < 1e-3
             seconds = in_turn(steps, args.rounds)

@@ -50,14 +50,14 @@ class PeakMemory:
         return self
 
     def __exit__(self, *_):
-        from util.run_info import peak_resident
+        from util.device import peak_resident
 
         if self.before is not None:
             self.mib = (peak_resident() - self.before) / 2**20
 
     @staticmethod
     def reset():
-        from util.run_info import peak_resident
+        from util.device import peak_resident
 
         try:
             ctypes.CDLL(None).malloc_trim(0)  # what was freed before is no room to hide in

@@ -6,9 +6,9 @@ def run(args):
 
     from model.model import PropagationModel
     from model.network import PropagationNetwork
+    from scripts.benchmarks.reference import training_loss
     from scripts.benchmarks.timing import compare, in_turn
-    from tests.plain_twin import training_loss
-    from util.run_info import choose_device
+    from util.device import choose_device
 
     device = choose_device(args.device)
     torch.manual_seed(0)
@@ -23,7 +23,7 @@ def run(args):
 
     def twin_step():
         loss, _ = training_loss(models['twin'].network, **twin, iteration=0)
-        models['twin'].descend(loss)
+        models['twin'].backward_and_step(loss)
         return loss.item()
 
     steps = {'ours': lambda: models['ours'].step(batch, 0)['loss'], 'twin': twin_step}
@@ -42,7 +42,7 @@ def made_up_batch(size, crop):
     """Two boxes that move over a textured ground, both in every sample."""
     import torch
 
-    from tests.stand_in import clip
+    from scripts.benchmarks.stand_in import clip
 
     clips = [clip(3, crop, crop, seed) for seed in range(size)]
     frames = [torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255 for images, _ in clips]

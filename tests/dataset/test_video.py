@@ -1,0 +1,211 @@
+"""Masks meet their frames; frames come as the network takes them."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dataset.sizes import resize_image, resize_mask, scaled
+from dataset.sources import open_source
+from dataset.video import Video, match_masks
+from tests.conftest import write_clip
+from tests.helpers import stand_in
+from util.errors import UserError
+from util.masks import load_mask, save_mask
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """images/ with 00000 to 00009 (48 x 64), masks/ of all frames."""
+    return write_clip(tmp_path / 'clip', *stand_in.clip(10, 48, 64))
+
+
+def match(clip, mask=None, indices=range(10), **options):
+    return match_masks(mask or clip / 'masks', open_source(clip / 'images'), indices, **options)
+
+
+def keep(folder, *numbers):
+    """Remove all masks but those of some frames."""
+    for file in folder.iterdir():
+        if int(file.stem) not in numbers:
+            file.unlink()
+
+
+def test_frames_carry_picture_mask_and_ids(clip):
+    images, truth = stand_in.clip(10, 48, 64)
+    keep(clip / 'masks', 3)
+    source = open_source(clip / 'images')
+    masks, reader, notes = match_masks(clip / 'masks', source, range(2, 6))
+    assert notes == []
+    frames = list(Video(source, masks, reader.read, indices=range(2, 6)))
+    assert [(frame.index, frame.name) for frame in frames] == [(n, f'{n:05}') for n in range(2, 6)]
+    for frame in frames:
+        assert np.array_equal(frame.picture, images[frame.index])
+        expected = torch.from_numpy(images[frame.index]).permute(2, 0, 1) / 255
+        torch.testing.assert_close(frame.image, expected)
+        assert (frame.mask is None) == (frame.object_ids is None) == (frame.index != 3)
+    assert np.array_equal(frames[1].annotation, truth[3])
+    assert np.array_equal(frames[1].mask, truth[3])
+    assert frames[1].object_ids == [1, 2]
+
+
+def test_frames_come_in_the_order_that_was_asked_for(clip):
+    video = Video(open_source(clip / 'images'), {}, load_mask, indices=range(9, 0, -4))
+    assert [frame.index for frame in video] == [9, 5, 1]
+
+
+def test_an_object_that_vanishes_when_scaled_down_keeps_its_id(clip):
+    mask = np.zeros((48, 64), np.uint8)
+    mask[3, 5] = 9
+    mask[20:40, 20:40] = 4
+    save_mask(clip / 'one.png', mask)
+    source = open_source(clip / 'images')
+    masks, reader, _ = match_masks(clip / 'one.png', source, range(10))
+    frame = next(iter(Video(source, masks, reader.read, short_side=16)))
+    assert frame.image.shape == (3, 16, 21) and frame.mask.shape == (16, 21)
+    assert np.unique(frame.mask).tolist() == [0, 4]
+    assert frame.object_ids == [4, 9]
+
+
+def test_an_error_in_a_frame_reaches_the_loop(clip):
+    path = clip / 'images' / '00004.png'
+    source = open_source(clip / 'images')
+    path.write_bytes(path.read_bytes()[:600])
+    frames = iter(Video(source, {}, load_mask))
+    assert [next(frames).index for _ in range(4)] == [0, 1, 2, 3]
+    with pytest.raises(UserError, match=r'00004\.png: cannot be read as an image'):
+        next(frames)
+
+
+def test_a_source_that_ends_early_ends_the_video():
+    class Ends:
+        names, size, num_workers, fps = None, (4, 4), 1, 25.0
+
+        def jobs(self, indices):
+            return (
+                lambda index=index: np.zeros((4, 4, 3), np.uint8) if index < 3 else None
+                for index in indices
+            )
+
+    video = Video(Ends(), {}, load_mask, indices=range(1000))
+    assert video.is_live
+    assert [frame.name for frame in video] == ['00000', '00001', '00002']
+
+
+@pytest.mark.parametrize(
+    'size, short_side, expected',
+    [
+        ((480, 854), None, (480, 854)),
+        ((480, 854), 480, (480, 854)),
+        ((1080, 1920), 480, (480, 853)),
+        ((854, 480), 240, (427, 240)),
+        ((100, 100), 16, (16, 16)),
+    ],
+)
+def test_the_short_side_is_scaled(size, short_side, expected):
+    assert scaled(size, short_side) == expected
+
+
+def test_scaling_keeps_values_in_range_and_ids_whole():
+    torch.manual_seed(0)
+    image = (torch.rand(3, 40, 60) > 0.5).float()
+    for size in ((20, 30), (80, 120)):
+        resized = resize_image(image, size)
+        assert resized.shape == (3, *size) and resized.min() >= 0 and resized.max() <= 1
+        mask = resize_mask((image[0] * 7).byte(), size)
+        assert mask.dtype == torch.uint8 and mask.unique().tolist() == [0, 7]
+
+
+def test_one_mask_belongs_to_the_first_chosen_frame(clip):
+    masks, reader, _ = match(clip, clip / 'masks' / '00007.png', range(4, 9))
+    assert masks == {4: clip / 'masks' / '00007.png'}
+    assert list(reader.ids.values()) == [[1, 2]]
+
+
+def test_masks_are_found_by_name(clip):
+    keep(clip / 'masks', 2, 5)
+    (clip / 'masks' / '00005.png').rename(clip / 'masks' / '5.png')
+    masks, _, _ = match(clip)
+    assert masks == {2: clip / 'masks' / '00002.png', 5: clip / 'masks' / '5.png'}
+
+
+def test_masks_outside_start_and_end_are_left_aside(clip):
+    keep(clip / 'masks', 0, 4, 9)
+    assert list(match(clip, indices=range(3, 8))[0]) == [4]
+    with pytest.raises(UserError, match='none of its masks is for a frame between --start and'):
+        match(clip, indices=range(5, 8))
+
+
+@pytest.mark.parametrize('indices', [range(0, 10, 3), range(0, 6, 3), range(1, 6, 3)])
+def test_a_mask_that_the_stride_leaves_out_is_refused(clip, indices):
+    keep(clip / 'masks', 0, 1, 5)
+    with pytest.raises(UserError, match=r'0000\d\.png: .* left out by --stride 3; choose'):
+        match(clip, indices=indices)
+
+
+def test_masks_on_the_stride_and_beyond_its_end_are_fine(clip):
+    keep(clip / 'masks', 0, 3, 6, 8)
+    assert list(match(clip, indices=range(0, 7, 3))[0]) == [0, 3, 6]
+
+
+@pytest.mark.parametrize('name', ['00010', '123', 'first'])
+def test_a_mask_without_its_frame_is_refused(clip, name):
+    keep(clip / 'masks', 0)
+    save_mask(clip / 'masks' / f'{name}.png', np.ones((48, 64)))
+    words = rf'{name}\.png: a mask for a frame that is not there; .* 00000 to 00009'
+    with pytest.raises(UserError, match=words):
+        match(clip)
+
+
+@pytest.mark.parametrize('size', [(47, 64), (48, 65), (49, 63)])
+def test_a_mask_one_pixel_off_is_scaled_with_a_note(clip, size):
+    keep(clip / 'masks')
+    mask = np.zeros(size, np.uint8)
+    mask[10:30, 10:40] = 3
+    save_mask(clip / 'masks' / '00001.png', mask)
+    source = open_source(clip / 'images')
+    masks, reader, notes = match_masks(clip / 'masks', source, range(10))
+    path = clip / 'masks' / '00001.png'
+    assert notes == [f'{path}: {size[1]}x{size[0]}, scaled by one pixel to the size of its frame']
+    frame = next(iter(Video(source, masks, reader.read, indices=[1])))
+    assert frame.annotation.shape == (48, 64) and frame.annotation[12:28, 12:38].min() == 3
+
+
+@pytest.mark.parametrize('size', [(46, 64), (48, 66), (96, 128), (64, 48)])
+def test_a_mask_of_another_size_is_refused_with_both_sizes(clip, size):
+    save_mask(clip / 'one.png', np.ones(size))
+    words = rf'one\.png: the mask is {size[1]}x{size[0]}, its frame 64x48; scale it with nearest'
+    with pytest.raises(UserError, match=words):
+        match(clip, clip / 'one.png')
+
+
+def test_a_mask_without_objects_beside_others_says_nothing(clip):
+    keep(clip / 'masks', 2)
+    save_mask(clip / 'masks' / '00001.png', np.zeros((48, 64)))
+    assert list(match(clip)[0]) == [2]
+
+
+def test_soft_masks_are_mended_with_a_note(clip):
+    picture = Image.fromarray((load_mask(clip / 'masks' / '00000.png') > 0) * np.uint8(255))
+    small = picture.resize((37, 28)).resize((64, 48), Image.Resampling.BICUBIC)
+    small.save(clip / 'one.png')
+    with pytest.raises(UserError, match=r'one\.png: soft borders, \d+ ids .*--clean_mask'):
+        match(clip, clip / 'one.png')
+    _, reader, notes = match(clip, clip / 'one.png', clean=True)
+    assert len(notes) == 1 and notes[0].endswith('ids snapped to 1')
+    assert list(reader.ids.values()) == [[255]]
+
+
+def test_a_mask_path_that_is_not_there_is_refused(clip):
+    with pytest.raises(UserError, match=r'gone\.png: no such mask; give an image or a folder'):
+        match(clip, clip / 'gone.png')
+
+
+def test_a_camera_takes_no_folder_of_masks(clip):
+    class Camera:
+        names, size = None, (48, 64)
+
+    with pytest.raises(UserError, match='a camera takes one mask, for its first frame'):
+        match_masks(clip / 'masks', Camera(), range(10))
+    masks, _, _ = match_masks(clip / 'masks' / '00000.png', Camera(), range(10**9))
+    assert list(masks) == [0]

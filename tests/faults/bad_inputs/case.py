@@ -1,0 +1,131 @@
+"""What a case is, and the files beside which its command runs."""
+
+import shlex
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from tests.helpers import benchmark_trees, stand_in
+from tests.helpers.training_trees import own_tree, write_pair
+from tests.helpers.video_files import write_movie
+from util.masks import save_mask
+
+
+class Bad(NamedTuple):
+    """A mistake that a program answers with one line and exit code 2."""
+
+    wrong: str  # what is; the name of the test
+    command: str  # the program and its arguments, in the folder of its world
+    words: str | tuple  # what the line contains
+    spoil: callable = None  # called with that folder first
+    leaves: tuple = ()  # names in it that are new afterwards; nothing else may change
+
+
+def call(command):
+    """Run the `main` of a program in this process: 'scripts/score.py truth predictions'."""
+    program, *argv = shlex.split(command)
+    import_module(program.removesuffix('.py').replace('/', '.')).main(argv)
+
+
+def contents(folder):
+    """Every path below a folder -> what it is: bytes of a file, a link's target, or 'folder'."""
+    found = {}
+    for path in Path(folder).rglob('*'):
+        kind = path.read_bytes() if path.is_file() and not path.is_symlink() else 'folder'
+        found[path.relative_to(folder)] = path.readlink() if path.is_symlink() else kind
+    return found
+
+
+def clip_world(folder):
+    """frames/ (4 of 48 x 32), masks/ of all of them, mask.png of the first, movie.mkv."""
+    images, masks = stand_in.clip(4, 32, 48)
+    for name in ('frames', 'masks'):
+        (folder / name).mkdir()
+    for number, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        Image.fromarray(image).save(folder / 'frames' / f'{number:05}.png')
+        save_mask(folder / 'masks' / f'{number:05}.png', mask)
+    save_mask(folder / 'mask.png', masks[0])
+    write_movie(folder / 'movie.mkv', images, 'ffv1.mkv')
+
+
+def benchmark_world(folder):
+    """DAVIS/{2016,2017}, YouTube; truth/ and predictions/, the masks of a video a in each."""
+    benchmark_trees.davis_2017(folder / 'DAVIS' / '2017', lengths=(3, 3))
+    benchmark_trees.davis_2016(folder / 'DAVIS', own=True)
+    benchmark_trees.youtube(folder / 'YouTube')
+    for name in ('truth', 'predictions'):
+        benchmark_trees.write_masks(folder / name / 'a', stand_in.clip(4, 32, 48)[1])
+    (folder / 'list.txt').write_text('a\n')
+
+
+def training_world(folder):
+    """static/ with three pairs, videos/ with a and b of three frames each."""
+    for stem in ('1', '22', '333'):
+        write_pair(folder / 'static', stem)
+    own_tree(folder / 'videos', lengths=(3, 3))
+
+
+def empty_world(folder):
+    (folder / 'notes.txt').write_text('no archive, no picture, no weights\n')
+
+
+WORLDS = {
+    'propagate.py': clip_world,
+    'try_correspondence.py': clip_world,
+    'eval_davis.py': benchmark_world,
+    'eval_davis_2016.py': benchmark_world,
+    'eval_youtube.py': benchmark_world,
+    'scripts/score.py': benchmark_world,
+    'train.py': training_world,
+    'scripts/check_dataset.py': training_world,
+    'scripts/resize_static.py': training_world,
+    'scripts/resize_youtube.py': training_world,
+}
+
+
+def world_of(command):
+    return WORLDS.get(command.split()[0], empty_world)
+
+
+def write(name, content):
+    """-> what writes a file of these bytes, or of this text, in a case's folder."""
+    content = content.encode() if isinstance(content, str) else content
+
+    def spoil(folder):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+    return spoil
+
+
+def cut(name, share=0.6):
+    """-> what shortens a file."""
+
+    def spoil(folder):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: int(len(content) * share)])
+
+    return spoil
+
+
+def save(name, array, mode=None, **options):
+    """-> what saves an array as a picture."""
+
+    def spoil(folder):
+        image = Image.fromarray(np.asarray(array))
+        (image.convert(mode) if mode else image).save(folder / name, **options)
+
+    return spoil
+
+
+def each(*spoils):
+    """-> what does several of these."""
+
+    def spoil(folder):
+        for one in spoils:
+            one(folder)
+
+    return spoil

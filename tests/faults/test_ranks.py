@@ -1,0 +1,116 @@
+"""A torchrun job ends soon when one of its processes is killed, and says which, or when stopped."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.helpers import benchmark_trees
+from tests.helpers.propagate_runs import hear_ctrl_c
+from tests.helpers.training_trees import own_tree
+
+ROOT = Path(__file__).parents[2]
+LAUNCHER = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
+
+
+def launch(folder, *words):
+    """A job of two processes; what it says goes to out.txt and err.txt."""
+    with open(folder / 'out.txt', 'w') as out, open(folder / 'err.txt', 'w') as errors:
+        return subprocess.Popen(
+            [str(word) for word in (*LAUNCHER, *words)],
+            stdout=out,
+            stderr=errors,
+            cwd=ROOT,
+            preexec_fn=hear_ctrl_c,
+        )
+
+
+def wait_for(condition, job, folder):
+    deadline = time.monotonic() + 120
+    while not condition():
+        errors = (folder / 'err.txt').read_text()
+        assert job.poll() is None and time.monotonic() < deadline, errors
+        time.sleep(0.05)
+
+
+def ranks_of(job):
+    """-> dict rank -> process id."""
+    children = Path(f'/proc/{job.pid}/task/{job.pid}/children').read_text().split()
+    environments = {int(pid): Path(f'/proc/{pid}/environ').read_text() for pid in children}
+    found = {pid: re.search(r'\0RANK=(\d)\0', text) for pid, text in environments.items()}
+    return {int(rank[1]): pid for pid, rank in found.items() if rank}
+
+
+def end_of(job, folder):
+    """-> what the job wrote to stderr; it must end within a minute."""
+    begin = time.monotonic()
+    assert job.wait(60) == 1
+    print(f'ended after {time.monotonic() - begin:.1f} s')
+    return (folder / 'err.txt').read_text()
+
+
+def assert_told(errors, program, number):
+    """torchrun says which process was killed, the other has nothing to say that hides it."""
+    assert f'{program} FAILED' in errors
+    cause = errors[errors.index('Root Cause') :]
+    assert re.search(rf'rank +: {number} ', cause) and 'SIGKILL' in cause
+    assert not re.search(r'^(?!Traceback).*Error: ', errors.partition('torch/distributed')[0], re.M)
+
+
+def test_a_killed_rank_ends_an_evaluation_and_the_next_goes_on(checkpoint, tmp_path):
+    tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(40, 4))
+    output = tmp_path / 'out'
+    words = ['eval_davis.py', '--davis', tree, '--model', checkpoint, '--device', 'cpu']
+    words += ['--output', output]
+    job = launch(tmp_path, *words)
+    wait_for(lambda: (output / 'b').exists(), job, tmp_path)  # rank 1 waits for rank 0
+    os.kill(ranks_of(job)[0], signal.SIGKILL)
+    assert_told(end_of(job, tmp_path), 'eval_davis.py', 0)
+    assert not (output / 'a').exists()
+    kept = (output / 'b' / '00001.png').stat().st_mtime_ns
+    subprocess.run([sys.executable, *map(str, words), '--resume'], cwd=ROOT, check=True)
+    assert len(list((output / 'a').iterdir())) == 40
+    assert (output / 'b' / '00001.png').stat().st_mtime_ns == kept
+    assert not list(output.glob('.*'))
+
+
+def start_training(folder):
+    """-> a training that is past its second iteration, what it keeps."""
+    own_tree(folder / 'DAVIS' / '2017' / 'trainval')
+    job = launch(
+        folder, 'train.py', '--stage', 2, '--davis_root', folder / 'DAVIS', '--crop', 32,
+        '--pretrained', 'none', '-b', 1, '--num_workers', 1, '--device', 'cpu', '-i', 500,
+        '--debug', '--ema', 0.5, '--id', 'x', '--saves', folder / 'saves',
+        '--log_root', folder / 'log',
+    )  # fmt: skip
+    wait_for(lambda: 'iteration 2:' in (folder / 'out.txt').read_text(), job, folder)
+    return job, folder / 'saves' / 'x' / 'x_checkpoint.pth'
+
+
+def test_a_killed_rank_ends_a_training_which_keeps_what_it_learnt(tmp_path):
+    job, checkpoint = start_training(tmp_path)
+    os.kill(ranks_of(job)[1], signal.SIGKILL)
+    assert_told(end_of(job, tmp_path), 'train.py', 1)
+    assert torch.load(checkpoint, weights_only=True)['iteration'] >= 2
+
+
+@pytest.mark.parametrize(
+    'whom, number', [('torchrun', signal.SIGINT), ('processes', signal.SIGTERM)]
+)
+def test_a_stopped_training_of_two_processes_keeps_what_it_learnt(tmp_path, whom, number):
+    """processes: those that train and those that make samples, as `pkill -f train.py` does."""
+    job, checkpoint = start_training(tmp_path)
+    if whom == 'torchrun':
+        job.send_signal(number)
+    else:
+        for group in ranks_of(job).values():
+            os.killpg(group, number)
+    end_of(job, tmp_path)
+    done = re.findall(r'^iteration (\d+):', (tmp_path / 'out.txt').read_text(), re.M)
+    assert torch.load(checkpoint, weights_only=True)['iteration'] == int(done[-1])

@@ -1,0 +1,106 @@
+"""Files of strangers may hold code and paths: nothing in the programs runs or follows them."""
+
+import ast
+import io
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.weights import read_weights
+from tests.faults.bad_inputs.checkpoints import CONV1, Code
+from util.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [*ROOT.glob('*.py'), *(p for room in ('model', 'dataset', 'util', 'scripts')
+                                 for p in (ROOT / room).rglob('*.py'))]  # fmt: skip
+FORBIDDEN = {
+    'eval', 'exec', '__import__', 'os.system', 'os.popen', 'pickle.load', 'pickle.loads',
+    'subprocess.getoutput', 'subprocess.getstatusoutput', 'yaml.load', 'marshal.load',
+    'shutil.unpack_archive', 'torch.jit.load', 'torch.hub.load', 'joblib.load', 'tempfile.mktemp',
+}  # fmt: skip
+FORBIDDEN_METHODS = {'extractall', 'extract'}  # of archives: names in them lead anywhere
+
+
+def name_of(node):
+    """'torch.load' of a call's function; what is no plain name has dots in front."""
+    if isinstance(node, ast.Attribute):
+        return f'{name_of(node.value)}.{node.attr}'
+    return node.id if isinstance(node, ast.Name) else ''
+
+
+def faults(source):
+    """Every call in a source that must not be there -> list of (line, what)."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name, options = name_of(node.func), {word.arg: word.value for word in node.keywords}
+        if name in FORBIDDEN or name.rpartition('.')[2] in FORBIDDEN_METHODS:
+            found.append((node.lineno, name))
+        if name.endswith('torch.load') and not is_true(options.get('weights_only')):
+            found.append((node.lineno, 'torch.load without weights_only=True'))
+        if name in ('numpy.load', 'np.load') and 'allow_pickle' in options:
+            found.append((node.lineno, 'np.load with allow_pickle'))
+        if 'shell' in options:
+            found.append((node.lineno, 'a shell'))
+    return found
+
+
+def is_true(node):
+    return isinstance(node, ast.Constant) and node.value is True
+
+
+@pytest.mark.parametrize('path', SOURCES, ids=[str(p.relative_to(ROOT)) for p in SOURCES])
+def test_no_call_runs_what_a_file_says(path):
+    assert faults(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        'torch.load(path)',
+        'torch.load(path, weights_only=False)',
+        'torch.load(path, weights_only=flag)',
+        'subprocess.run(words, shell=True)',
+        'os.system(words)',
+        'pickle.load(file)',
+        'tarfile.open(path).extractall(folder)',
+        'np.load(path, allow_pickle=True)',
+        'eval(text)',
+    ],
+)
+def test_such_a_call_would_be_found(line):
+    assert faults(f'def f():\n    {line}') != []
+    assert faults('torch.load(path, weights_only=True); network.eval(); run(words)') == []
+
+
+def test_code_in_a_checkpoint_runs_where_it_may_and_not_here(tmp_path, monkeypatch):
+    """The trap of tests/bad_inputs/checkpoints.py is one."""
+    monkeypatch.chdir(tmp_path)
+    torch.save({CONV1: Code()}, 'model.pth')
+    with pytest.raises(UserError, match=r'model\.pth: not a readable checkpoint'):
+        read_weights(Path('model.pth'))
+    assert not Path('it_ran').exists()
+    torch.load(io.BytesIO(Path('model.pth').read_bytes()), weights_only=False)
+    assert Path('it_ran').exists()
+
+
+READERS = {  # of pictures and videos, each at one place that knows its limits
+    'Image.open': {'util/images.py', 'scripts/rendering.py'},  # the latter: scikit-image's own
+    'cv2.imread': set(),
+    'cv2.imdecode': {'dataset/samples.py'},
+    'av.open': {'dataset/sources.py', 'util/visualize.py'},  # the latter writes
+    'cv2.VideoCapture': {'dataset/sources.py'},
+}
+
+
+@pytest.mark.parametrize('reader', READERS)
+def test_pictures_are_read_where_the_limits_are(reader):
+    callers = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and name_of(node.func) == reader
+    }
+    assert callers <= READERS[reader]

@@ -1,0 +1,80 @@
+"""Processes of a run that end: the run ends too, says so, and keeps what is done."""
+
+import os
+import signal
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+import train
+from scripts import resize_youtube, resizing
+from tests.helpers.child_process import Child, small_networks
+from tests.helpers.fault_programs import (
+    assert_same,
+    assert_whole,
+    end_well,
+    results_in,
+)
+from tests.helpers.loopback import refused
+from tests.helpers.propagate_runs import files_in
+
+RESIZE_FILE = resizing.resize_file
+
+
+def children_of(pid):
+    return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+
+
+@pytest.mark.parametrize('iteration', [2, 4, 6])
+def test_a_training_whose_worker_is_killed_keeps_what_was_learnt(
+    every, undisturbed, tmp_path, iteration
+):
+    """The main process hears of it wherever it is, also in the middle of a step or of saving."""
+    program, saves = every['train'], tmp_path / 'x' / 'saves' / 'x'
+    child = Child(program.module, program.command(tmp_path / 'x'))
+    child.wait_until((saves / f'x_{iteration}.pth').exists)
+    os.kill(child.process.pid, signal.SIGSTOP)
+    (worker,) = children_of(child.process.pid)
+    os.kill(worker, signal.SIGKILL)
+    os.kill(child.process.pid, signal.SIGCONT)
+    code, _, errors = child.finish()
+    (line,) = [line for line in errors.splitlines() if line.startswith('error:')]
+    assert code == 2 and 'Traceback' not in errors
+    assert line.startswith('error: a process that makes samples has ended')
+    assert f'lower --num_workers; go on with --load_model {saves}' in line
+    assert_whole(tmp_path)
+    end_well(program.module, program.resumed(tmp_path / 'x'))
+    found, expected = results_in(tmp_path / 'x'), undisturbed('train')[0]
+    # also the network of the iteration at which it ended
+    assert_same({name: found[name] for name in expected}, expected)
+
+
+def end_at(victim, source, target, short_side, file):
+    if file == victim:
+        os.kill(os.getpid(), signal.SIGKILL)
+    RESIZE_FILE(source, target, short_side, file)
+
+
+def test_a_worker_killed_while_resizing_is_told_and_the_next_run_goes_on(every, tmp_path, capsys):
+    words = [str(word) for word in every['resize'].command(tmp_path)]
+    victim = partial(end_at, Path('JPEGImages', 'c', '00001.jpg'))
+    with mock.patch.object(resizing, 'resize_file', victim):
+        line = refused(capsys, resize_youtube.main, *words)
+    assert line.startswith('error: a process that does part of the work has ended')
+    assert 'lower --num_workers. Run it again: what is done is kept' in line
+    assert not (tmp_path / 'small').exists()
+    resize_youtube.main(words)
+    resize_youtube.main([words[0], str(tmp_path / 'whole'), *words[2:]])
+    assert files_in(tmp_path / 'small') == files_in(tmp_path / 'whole')
+
+
+def test_an_error_of_a_worker_is_one_line_without_its_traceback(every, tmp_path, capsys):
+    def unreadable(*_):
+        raise OSError(116, 'Stale file handle', '/data/x.jpg')
+
+    words = [str(word) for word in every['train'].command(tmp_path)]
+    with small_networks(), mock.patch('dataset.vos_dataset.VOSDataset.sample', unreadable):
+        line = refused(capsys, lambda _: train.main(words), None)
+    assert line == "error: [Errno 116] Stale file handle: '/data/x.jpg'"

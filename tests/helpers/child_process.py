@@ -1,0 +1,125 @@
+"""Programs as child processes of one that has imported everything: they start in a moment.
+
+They can be killed, or be given a disk that is full, without harm to the tests' own process. Their
+networks are small ones without meaning.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from importlib import import_module
+from types import SimpleNamespace
+from unittest import mock
+
+import torch
+from torch import nn
+
+import train
+from tests.helpers.coarse_network import CoarseNetwork
+
+MODULES = [  # which the server has imported; none of them computes anything on its own
+    'dataset.benchmarks', 'dataset.sources', 'dataset.stages', 'eval_davis', 'inference_core',
+    'propagate', 'scripts.resize_youtube', 'scripts.resizing', 'tests.helpers.child_process',
+    'train',
+    'torch.utils.tensorboard', 'util.evaluation', 'util.propagation.clip', 'util.training.logger',
+    'util.training.validation',
+]  # fmt: skip
+SERVER = multiprocessing.get_context('forkserver')
+SERVER.set_forkserver_preload(MODULES)
+
+
+class SmallNetwork(nn.Module):
+    """To train.py like a PropagationNetwork: logits from the pictures alone, in a millisecond."""
+
+    device = torch.device('cpu')
+    kv_m_f16 = kv_q_f16 = SimpleNamespace(key_proj=nn.Identity())
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 1))
+
+    def set_batch_norm(self, train):
+        pass  # it has none
+
+    def forward(self, frames, masks, valid):
+        rest = frames[:, 1:]  # B, T-1, 3, H, W
+        return self.layers(rest.flatten(0, 1)).unflatten(0, rest.shape[:2])
+
+
+def small_network(_):
+    torch.manual_seed(0)
+    return SmallNetwork()
+
+
+class Child:
+    """main(words) of a module in a process of its own.
+
+    largest_file: in bytes; to write more into one file fails, as on a disk that is full.
+    """
+
+    def __init__(self, module, words, largest_file=None):
+        # pipes: of these there is no largest size; they hold more than is said here
+        self.out, out = SERVER.Pipe(duplex=False)
+        self.errors, errors = SERVER.Pipe(duplex=False)
+        words = [str(word) for word in words]
+        self.process = SERVER.Process(target=run, args=(module, words, out, errors, largest_file))
+        self.process.start()
+
+    def wait_until(self, condition):
+        """Look often: it is at work for less than a second."""
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert self.process.is_alive() and time.monotonic() < deadline
+            time.sleep(0.0005)
+
+    def kill(self, seconds):
+        """Kill it after so many -> whether it had not ended by itself."""
+        self.process.join(seconds)
+        self.process.kill()
+        code, _, errors = self.finish()
+        assert code in (-signal.SIGKILL, 0), errors
+        return code != 0
+
+    def finish(self, seconds=100):
+        """Wait for its end -> exit code, what it printed, what it wrote to stderr."""
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, 'it hangs'
+        return self.process.exitcode, text_in(self.out), text_in(self.errors)
+
+
+def text_in(pipe):
+    os.set_blocking(pipe.fileno(), False)
+    try:
+        return os.read(pipe.fileno(), 1 << 20).decode()
+    except BlockingIOError:  # nothing, and something else still has its other end
+        return ''
+
+
+def run(module, words, out, errors, largest_file):
+    for pipe, number in ((out, 1), (errors, 2)):
+        os.dup2(pipe.fileno(), number)
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = [
+        os.fdopen(number, 'w', buffering=1) for number in (1, 2)
+    ]
+    multiprocessing.set_start_method('fork', force=True)  # for workers, as without this server
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(True)
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
+    with small_networks():
+        import_module(module).main(words)
+
+
+@contextmanager
+def small_networks():
+    """Inside, programs have such networks, whatever --model says."""
+    with (
+        mock.patch('model.network.load_network', lambda *_, **__: CoarseNetwork()),
+        mock.patch('inference_core.load_network', lambda *_, **__: CoarseNetwork()),
+        mock.patch.object(train, 'start_network', small_network),
+    ):
+        yield

@@ -1,0 +1,99 @@
+"""download_model.py end to end, with a mirror on loopback and the stand-in weights."""
+
+import hashlib
+
+import pytest
+import torch
+
+import download_model
+from tests.helpers.loopback import refused, site
+from tests.helpers.propagate_runs import names_in
+from util.options import DEFAULT_MODEL
+
+__all__ = ['site']
+CONTENT = b'weights'
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def words(site, tmp_path):
+    for name in ('propagation_model.pth', 'propagation_model_s02.pth'):
+        site.add(f'/mirror/{name}', CONTENT)
+    return ['--mirror', f'{site.url}/mirror', '--root', str(tmp_path), '--yes']
+
+
+@pytest.fixture
+def any_file_loads(monkeypatch):
+    """Reading 200 MB each time would take long."""
+    monkeypatch.setattr('model.network.load_network', lambda path, multi_object: None)
+
+
+def test_weights_of_this_network_come_in(words, tmp_path, checkpoint, site):
+    content = site.pages['/mirror/propagation_model.pth'].content = checkpoint.read_bytes()
+    download_model.main(words)
+    assert names_in(tmp_path) == {'propagation_model.pth', 'propagation_model.pth.sha256'}
+    assert (tmp_path / 'propagation_model.pth').read_bytes() == content
+
+
+@pytest.mark.usefixtures('any_file_loads')
+def test_weights_come_once_and_are_checked_from_then_on(words, tmp_path, site, capsys):
+    download_model.main(words)
+    path = tmp_path / 'propagation_model.pth'
+    assert path.with_name('propagation_model.pth.sha256').read_text() == f'{DIGEST}  {path.name}\n'
+    capsys.readouterr()
+    download_model.main(words)
+    assert len(site.asked) == 1
+    assert capsys.readouterr().out == f'{path}: weights of this network, SHA-256 {DIGEST}\n'
+    path.write_bytes(b'other weights')
+    for options in ([], ['--check']):
+        error = refused(capsys, download_model.main, *words, *options)
+        assert f'{path}: its SHA-256 is ' in error and f'not the one in {path}.sha256' in error
+
+
+@pytest.mark.usefixtures('any_file_loads')
+def test_s02_has_a_name_of_its_own(words, tmp_path):
+    download_model.main([*words, '--s02'])
+    assert names_in(tmp_path) == {'propagation_model_s02.pth', 'propagation_model_s02.pth.sha256'}
+
+
+@pytest.mark.usefixtures('any_file_loads')
+def test_weights_put_there_by_hand_are_recorded(words, tmp_path, site):
+    (tmp_path / 'propagation_model.pth').write_bytes(CONTENT)
+    download_model.main(words)
+    assert not site.asked
+    assert (tmp_path / 'propagation_model.pth.sha256').read_text().startswith(DIGEST)
+
+
+def test_a_file_that_is_no_such_network_gets_no_name(words, tmp_path, capsys, site):
+    torch.save({'mask_rgb_encoder.conv1.weight': torch.zeros(64, 5, 7, 7)}, tmp_path / 'other.pth')
+    for content, reason in (
+        ((tmp_path / 'other.pth').read_bytes(), '596 missing: '),
+        (b'no checkpoint', 'not a readable checkpoint'),
+    ):
+        site.pages['/mirror/propagation_model.pth'].content = content
+        assert reason in refused(capsys, download_model.main, *words)
+        assert names_in(tmp_path) == {'other.pth'}
+
+
+@pytest.mark.usefixtures('any_file_loads')
+def test_other_weights_than_those_recorded_are_refused(words, tmp_path, capsys):
+    (tmp_path / 'propagation_model.pth.sha256').write_text('00  propagation_model.pth\n')
+    assert 'its SHA-256 is ' in refused(capsys, download_model.main, *words)
+    assert names_in(tmp_path) == {'propagation_model.pth.sha256'}
+
+
+def test_check_and_list_fetch_nothing(words, tmp_path, site, capsys):
+    with pytest.raises(SystemExit) as end:
+        download_model.main([*words, '--check'])
+    assert end.value.code == 1
+    download_model.main([*words, '--list'])
+    assert capsys.readouterr().out.count('not there') == 3
+    assert not site.asked and not names_in(tmp_path)
+
+
+def test_without_yes_the_terms_are_asked_for(words, capsys):
+    assert 'pass --yes' in refused(capsys, download_model.main, *words[:-1])
+
+
+def test_the_default_is_where_every_program_looks():
+    assert DEFAULT_MODEL.name == 'propagation_model.pth' == download_model.S012.file

@@ -1,0 +1,131 @@
+import av
+import cv2
+import pytest
+
+from inference_core import InferenceCore
+from tests.helpers.coarse_network import CoarseNetwork
+from tests.helpers.propagate_runs import (
+    assert_same,
+    call,
+    make_clip,
+    masks_in,
+    names,
+    refused,
+    report_of,
+    run,
+    shown_progress,
+    words_for,
+)
+
+NETWORK = CoarseNetwork()
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return make_clip(tmp_path / 'clip')
+
+
+class Camera:
+    """Stands in for cv2.VideoCapture: plays images, then does `at_end`."""
+
+    def __init__(self, images, at_end):
+        self.images, self.at_end = iter(images), at_end
+
+    def __call__(self, number):
+        assert number == 0
+        return self
+
+    def get(self, _):
+        return 12.0
+
+    def grab(self):
+        return next(self.images, None) is not None
+
+    def read(self):
+        for image in self.images:
+            return True, cv2.imread(str(image))
+        return self.at_end()
+
+
+def nothing_more():
+    return False, None
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def words(clip, *options, **files):
+    return ['0', *words_for(clip, clip.parent / 'out', *options, **files)[1:]]
+
+
+def run_camera(clip, monkeypatch, *options, at_end=nothing_more):
+    """Camera 0 plays the clip -> the output."""
+    images = sorted((clip / 'images').iterdir())
+    # the first picture only tells the size
+    monkeypatch.setattr('cv2.VideoCapture', Camera([images[0], *images], at_end))
+    call(NETWORK, words(clip, *options))
+    return clip.parent / 'out'
+
+
+@pytest.mark.parametrize('at_end', [nothing_more, interrupt])
+def test_a_camera_ends_by_itself_or_with_ctrl_c(clip, tmp_path, monkeypatch, at_end):
+    output = run_camera(clip, monkeypatch, at_end=at_end)
+    assert_same(masks_in(output), masks_in(run(NETWORK, clip, tmp_path / 'folder')))
+    assert report_of(output)['frames'] == 8
+    with av.open(str(output / 'overlay.mp4')) as container:
+        assert container.streams.video[0].average_rate == 12
+
+
+def test_ctrl_c_in_the_network_ends_the_clip_of_a_camera(clip, monkeypatch):
+    """Most of the time passes there, not in waiting for a picture."""
+    step = InferenceCore.step
+
+    def interrupted_step(core, *args):
+        return interrupt() if core.index == 4 else step(core, *args)
+
+    monkeypatch.setattr(InferenceCore, 'step', interrupted_step)
+    output = run_camera(clip, monkeypatch)
+    assert list(masks_in(output)) == names(range(4))
+    assert report_of(output)['frames'] == 4
+    assert (output / 'overlay.mp4').exists()
+
+
+def test_a_camera_ends_at_the_last_frame_asked_for(clip, monkeypatch):
+    progress = shown_progress(monkeypatch)
+    output = run_camera(clip, monkeypatch, '--end', 3)
+    assert list(masks_in(output)) == names(range(3))
+    assert '3 of 3 frames' in progress.getvalue()
+
+
+def test_start_and_stride_leave_frames_of_a_camera_out(clip, tmp_path, monkeypatch):
+    options = ['--start', 1, '--stride', 3]
+    masks = masks_in(run_camera(clip, monkeypatch, *options))
+    assert list(masks) == names([1, 4, 7])
+    assert_same(masks, masks_in(run(NETWORK, clip, tmp_path / 'folder', *options)))
+
+
+@pytest.mark.parametrize('stride', [1, 3])
+def test_a_camera_without_an_end_shows_no_time_left(clip, monkeypatch, stride):
+    progress = shown_progress(monkeypatch)
+    run_camera(clip, monkeypatch, '--stride', stride)
+    assert 'frames' in progress.getvalue() and ' of ' not in progress.getvalue()
+
+
+REFUSED = [  # pictures that the camera gives, the mask, options, the sentence
+    (0, 'masks/00000.png', '', 'camera 0: gives no picture; is it connected and free?'),
+    (1, 'masks/00000.png', '', 'the input gives no frame'),
+    (9, 'masks', '', 'masks: a camera takes one mask'),
+    (9, 'masks/00000.png', '--direction both', '--direction both: not with a camera'),
+    (9, 'masks/00000.png', '--resume', '--resume: not with a camera'),
+]
+
+
+@pytest.mark.parametrize('num_pictures, mask, options, sentence', REFUSED)
+def test_what_a_camera_cannot_do_is_told(
+    clip, tmp_path, capsys, monkeypatch, num_pictures, mask, options, sentence
+):
+    images = sorted((clip / 'images').iterdir()) * 2
+    monkeypatch.setattr('cv2.VideoCapture', Camera(images[:num_pictures], nothing_more))
+    assert sentence in refused(NETWORK, capsys, words(clip, *options.split(), mask=mask))
+    assert not list((tmp_path / 'out').rglob('*'))

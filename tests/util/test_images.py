@@ -1,0 +1,90 @@
+"""Pictures of every mode that Pillow writes, as the network gets them."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from tests.faults.bad_inputs.pictures import png
+from tests.helpers import stand_in
+from util.errors import UserError
+from util.images import MAX_PIXELS, image_size, read_image
+
+PICTURE = stand_in.clip(1, 40, 60)[0][0]
+GREY = np.asarray(Image.fromarray(PICTURE).convert('L'))
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('suffix', ['png', 'webp', 'jpg'])
+def test_exif_orientation_is_followed(tmp_path, orientation, suffix):
+    image, exif = Image.fromarray(PICTURE), Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f'turned.{suffix}'
+    image.save(path, exif=exif, quality=95, lossless=True)
+    assert image_size(path) == read_image(path).shape[:2]
+    with Image.open(path) as written:
+        expected = np.asarray(ImageOps.exif_transpose(written).convert('RGB'))
+    assert np.array_equal(read_image(path), expected)
+    assert expected.shape[:2] == ((40, 60) if orientation < 5 else (60, 40))
+
+
+def test_the_size_of_a_png_is_told_without_decoding_it(tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / 'cut.png')
+    content = (tmp_path / 'cut.png').read_bytes()
+    (tmp_path / 'cut.png').write_bytes(content[: len(content) // 2])
+    assert image_size(tmp_path / 'cut.png') == (40, 60)
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L', 'LA', '1', 'P', 'I;16', 'CMYK', 'YCbCr'])
+def test_every_mode_gives_its_colours(tmp_path, mode):
+    """As well as the mode holds them; in JPEG where PNG has no such mode."""
+    path = tmp_path / ('image.jpg' if mode in ('CMYK', 'YCbCr') else 'image.png')
+    expected = PICTURE if mode[0] in 'RCYP' else np.repeat(GREY[..., None], 3, 2)
+    if mode == 'I;16':
+        image = Image.fromarray(GREY.astype(np.uint16) * 256 + 255)
+    elif mode == '1':
+        image = Image.fromarray(GREY > 120)
+        expected = (expected > 120) * 255
+    else:
+        image = Image.fromarray(PICTURE).convert(mode)
+    image.save(path, quality=98, subsampling=0)
+    found = read_image(path)
+    tolerance = {'P': 25, 'CMYK': 3, 'YCbCr': 3}.get(mode, 0)
+    assert (found.dtype, found.shape) == (np.uint8, (40, 60, 3))
+    assert np.abs(found.astype(int) - expected).mean() <= tolerance
+
+
+@pytest.mark.parametrize('content', [b'', b'no image', b'\x89PNG\r\n\x1a\n', b'BM'])
+def test_a_file_that_is_no_image_is_refused(tmp_path, content):
+    (tmp_path / 'no.png').write_bytes(content)
+    for read in (read_image, image_size):
+        with pytest.raises(UserError, match=r'no\.png: cannot be read as an image'):
+            read(tmp_path / 'no.png')
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r'gone\.png: no such file'):
+        read_image(tmp_path / 'gone.png')
+
+
+def test_the_limit_of_pixels_is_told_from_the_header(tmp_path):
+    for height, allowed in ((MAX_PIXELS // 8192, True), (MAX_PIXELS // 8192 + 1, False)):
+        (tmp_path / 'large.png').write_bytes(png(8192, height))
+        if allowed:
+            assert image_size(tmp_path / 'large.png') == (height, 8192)
+        else:
+            with pytest.raises(UserError, match=rf'large\.png: 8192x{height}, .* 134 million'):
+                image_size(tmp_path / 'large.png')
+
+
+@pytest.mark.parametrize(
+    'array, words',
+    [
+        (np.ones((4, 6), np.float32), 'fractions'),
+        (np.full((4, 6), 70000, np.int32), 'more than 16 bits'),
+        (np.full((4, 6), -1, np.int32), 'more than 16 bits'),
+    ],
+)
+def test_values_without_a_known_white_are_refused(tmp_path, array, words):
+    Image.fromarray(array).save(tmp_path / 'values.tif')
+    with pytest.raises(UserError, match=rf'values\.tif: .*{words}'):
+        read_image(tmp_path / 'values.tif')
