@@ -24,7 +24,7 @@ def main(argv=None):
 
     from dataset.benchmarks import davis_2017
     from inference_core import core_factory
-    from util.evaluation import evaluate
+    from util.evaluation.run import evaluate
 
     sequences = davis_2017(args.davis, args.split)
     new_core_on = core_factory(args.model, compiled=args.compile, **core_options(args))

@@ -21,7 +21,7 @@ def main(argv=None):
 
     from dataset.benchmarks import davis_2016
     from inference_core import core_factory
-    from util.evaluation import evaluate
+    from util.evaluation.run import evaluate
 
     benchmark = f'DAVIS 2016, {args.davis.resolve()}'
     new_core_on = core_factory(args.model, compiled=args.compile, **core_options(args))

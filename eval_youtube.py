@@ -23,7 +23,7 @@ def main(argv=None):
 
     from dataset.benchmarks import youtube_vos
     from inference_core import core_factory
-    from util.evaluation import evaluate
+    from util.evaluation.run import evaluate
 
     sequences = youtube_vos(args.yv, args.split)
     new_core_on = core_factory(args.model, compiled=args.compile, **core_options(args))

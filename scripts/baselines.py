@@ -80,7 +80,7 @@ def score_all(args, sequences):
     from inference_core import core_factory
     from scripts.followers import Copy, Flow
     from util.device import choose_device
-    from util.evaluation import segment
+    from util.evaluation.run import segment
     from util.run_info import Stopwatch
     from util.scores import mean_score, score_video
 

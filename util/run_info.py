@@ -1,6 +1,7 @@
 """What run.json says of a run: versions, device, time, memory."""
 
 import contextlib
+import json
 import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -43,3 +44,16 @@ def versions():
         with contextlib.suppress(PackageNotFoundError):  # opencv-python-headless, say
             found[name] = version(name)
     return found | {'tf32': torch.backends.cudnn.allow_tf32}
+
+
+def difference(before, now):
+    """The first setting in which two runs differ, as a sentence; None if they agree."""
+    for name in now:
+        if before.get(name) != json.loads(json.dumps(now[name], default=str)):
+            return f'{name} was {brief(before.get(name))}, now {brief(now[name])}'
+    return None
+
+
+def brief(value):
+    text = str(value)
+    return text if len(text) < 60 else f'{text[:20]}...{text[-37:]}'  # paths differ at their ends

@@ -25,7 +25,8 @@ MODULES = [  # which the server has imported; none of them computes anything on 
     'dataset.benchmarks', 'dataset.sources', 'dataset.stages', 'eval_davis', 'inference_core',
     'propagate', 'scripts.resize_youtube', 'scripts.resizing', 'tests.helpers.child_process',
     'train',
-    'torch.utils.tensorboard', 'util.evaluation', 'util.propagation.clip', 'util.training.logger',
+    'torch.utils.tensorboard', 'util.evaluation.run', 'util.propagation.clip',
+    'util.training.logger',
     'util.training.validation',
 ]  # fmt: skip
 SERVER = multiprocessing.get_context('forkserver')

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from util.files import save_json, save_tensors
+from util.run_info import difference
 
 WORK = '.unfinished'  # a folder beside the results, gone when they are complete
 SETTINGS = 'settings.json'
@@ -95,16 +96,3 @@ def start_anew(folder, settings):
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     save_json(work / SETTINGS, {'settings': settings})
-
-
-def difference(before, now):
-    """The first setting in which two runs differ, as a sentence; None if they agree."""
-    for name in now:
-        if before.get(name) != json.loads(json.dumps(now[name], default=str)):
-            return f'{name} was {brief(before.get(name))}, now {brief(now[name])}'
-    return None
-
-
-def brief(value):
-    text = str(value)
-    return text if len(text) < 60 else f'{text[:20]}...{text[-37:]}'  # paths differ at their ends

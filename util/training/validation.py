@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from util import distributed
-from util.evaluation import num_frames, segment
+from util.evaluation.run import num_frames, segment
 from util.run_info import Stopwatch
 from util.scores import mean_score, score_video
 

@@ -24,8 +24,7 @@ from util.masks import read_palette, save_mask
 from util.options import core_options
 from util.parallel import BackgroundWriter
 from util.progress import progress_bar
-from util.propagation.journal import difference
-from util.run_info import Stopwatch, versions
+from util.run_info import Stopwatch, difference, versions
 from util.scores import print_table, save_table, score_video, table
 
 RESULTS = ('scores.csv', 'scores.json')
