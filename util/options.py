@@ -1,107 +1,94 @@
 """Command-line options that several programs share. Nothing heavy is imported here."""
 
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from util.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]
 SAVES = PROJECT / 'saves'
-DEFAULT_MODEL = SAVES / 'propagation_model.pth'  # the published one
-OWN_MODEL = SAVES / 'from_scratch.pth'  # comes with the project
+PUBLISHED_WEIGHTS = SAVES / 'propagation_model.pth'
+BUNDLED_WEIGHTS = SAVES / 'from_scratch.pth'
 MAX_WORKERS = 256  # processes or threads; far more would bring the machine down
-KERNEL_SIGMA = 5.6  # in feature cells; of the published `--use_km` results
+KERNEL_SIGMA = 5.6  # feature cells; the value behind the published `--use_km` results
 
 
-def add_model_option(parser):
-    default = f'saves/{DEFAULT_MODEL.name}, or, where that is not, saves/{OWN_MODEL.name}'
-    parser.add_argument('--model', type=Path, help=f'checkpoint (default: {default})')
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which checkpoint to load (None: published, else bundled weights), and where it computes."""
+
+    model: Path | None = None
+    device: str = 'auto'
+    compiled: bool = False
 
 
-def choose_model(model):
-    """-> the checkpoint to take: as named, else the published one, else the project's own, with a
-    line that says so."""
-    if model or DEFAULT_MODEL.exists() or not OWN_MODEL.exists():
-        return model or DEFAULT_MODEL
-    from util.distributed import is_main
+@dataclass(frozen=True)
+class CoreOptions:
+    """The keyword arguments of InferenceCore; see there."""
 
-    if is_main():
-        what = 'trained on little data, best at a short side of 240'
-        print(f'network: {OWN_MODEL}, {what}; download_model.py gets the published')
-    return OWN_MODEL
+    mem_every: int = 5
+    top_k: int | None = 50
+    kernel_sigma: float | None = None
+    max_mem_frames: int | None = None
+    amp: bool = False
 
 
-def add_core_options(parser):
-    """The network, its memory and the device."""
-    add = parser.add_argument
-    add_model_option(parser)
-    add('--mem_every', type=int, default=5, help='memorise every n-th frame (5)')
-    reading = parser.add_mutually_exclusive_group()
-    reading.add_argument('--top_k', type=int, default=50, help='memory that a pixel reads (50)')
-    reading.add_argument('--no_top', action='store_true', help='read from all memory positions')
-    add('--use_km', action='store_true', help='kernelized memory')
-    add('--max_mem_frames', type=int, help='cap on the frames in memory; annotated ones stay')
-    add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps')
-    add('--amp', action='store_true', help='half precision where it is safe')
-    add('--compile', action='store_true', help='torch.compile the network, for long videos')
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What the benchmark programs share.
+
+    output: folder for the masks. videos: only these; all if empty. short_side: what the network
+    sees; None for the benchmark's own. resume: skip finished videos. zip: also write the archive
+    for the evaluation server.
+    """
+
+    network: NetworkOptions
+    core: CoreOptions
+    output: Path
+    num_workers: int = 2
+    videos: tuple[str, ...] = ()
+    short_side: int | None = None
+    resume: bool = False
+    zip: bool = False
 
 
-def add_evaluation_options(parser, output):
-    """What all benchmarks share; `output` is what help says of the default folder."""
-    add_core_options(parser)
-    add = parser.add_argument
-    add('--output', type=Path, help=f'folder for the masks (default: {output})')
-    add('--num_workers', type=int, default=2, help='threads that read pictures (2)')
-    add('--videos', nargs='+', metavar='NAME', help='only these videos')
-    add('--resume', action='store_true', help='skip videos that are whole already')
+class Bounded(argparse.Action):
+    """An option whose value, or each of whose values, must lie in least..most."""
+
+    def __init__(self, *args: Any, least: float, most: float | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.least, self.most = least, most
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        for value in values if isinstance(values, list) else [values]:
+            if value < self.least:
+                raise UserError(f'{option_string} {value}: must be at least {self.least}')
+            if self.most is not None and value > self.most:
+                raise UserError(f'{option_string} {value}: must be at most {self.most}')
+        setattr(namespace, self.dest, values)
 
 
-def check_evaluation(args):
-    """Raise UserError for options of `add_evaluation_options` that no evaluation can have; choose
-    the network."""
-    check_least(args, num_workers=1)
-    check_most(args, num_workers=MAX_WORKERS)
-    core_options(args)
-    if args.videos and getattr(args, 'zip', False):
-        raise UserError('--zip with --videos: a submission needs all videos; leave one out')
-    args.model = choose_model(args.model)
+class ShortSide(argparse.Action):
+    """--size: the short side of what the network gets; -1 keeps the size of the input."""
 
-
-def short_side(args):
-    """--size -> the short side of what the network gets, None: that of the input."""
-    if args.size != -1 and args.size < 16:
-        raise UserError(f'--size {args.size}: must be at least 16, or -1 for the size of the input')
-    return None if args.size == -1 else args.size
-
-
-def core_options(args):
-    """Parsed options -> keyword arguments of InferenceCore."""
-    check_least(args, mem_every=1, top_k=1, max_mem_frames=1)
-    return {
-        'mem_every': args.mem_every,
-        'top_k': None if args.no_top else args.top_k,
-        'kernel_sigma': KERNEL_SIGMA if args.use_km else None,
-        'max_mem_frames': args.max_mem_frames,
-        'amp': args.amp,
-    }
-
-
-def check_least(args, **least):
-    """Raise UserError for an option, or one of its values, below the least."""
-    for name, minimum in least.items():
-        for value in values_of(args, name):
-            if value < minimum:
-                raise UserError(f'--{name} {value}: must be at least {minimum}')
-
-
-def check_most(args, **most):
-    """Raise UserError for an option above what any machine can do."""
-    for name, maximum in most.items():
-        for value in values_of(args, name):
-            if value > maximum:
-                raise UserError(f'--{name} {value}: must be at most {maximum}')
-
-
-def values_of(args, name):
-    value = getattr(args, name.replace('-', '_'))
-    values = value if isinstance(value, list) else [value]
-    return [value for value in values if value is not None]
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if values != -1 and values < 16:
+            raise UserError(
+                f'{option_string} {values}: must be at least 16, or -1 for the size of the input'
+            )
+        setattr(namespace, self.dest, values)
