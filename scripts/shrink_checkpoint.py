@@ -23,7 +23,7 @@ def main(argv=None):
 
     from model.network import load_network
     from model.weights import quantize
-    from util.files import save_tensors
+    from util.tensor import save_tensors
 
     weights = load_network(args.checkpoint).state_dict()
     small = quantize({name: weight.contiguous() for name, weight in weights.items()})

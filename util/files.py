@@ -38,19 +38,6 @@ def save_json(path, content):
         part.write_text(json.dumps(content, indent=2, default=str) + '\n')
 
 
-def save_tensors(path, content):
-    """torch.save into a file that is whole or not there. Raises OSError for a full disk, say."""
-    import torch
-
-    with atomic_write(path) as part, open(part, 'wb') as file:
-        try:
-            torch.save(content, file)
-        except RuntimeError as error:  # of the archive, which stands before the one of the disk
-            if isinstance(error.__context__, OSError):
-                raise error.__context__ from None
-            raise
-
-
 def sha256(path):
     digest = hashlib.sha256()
     with open(path, 'rb') as file:

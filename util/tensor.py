@@ -1,10 +1,12 @@
-"""Value ranges, padding to the network's stride, resizing, one-hot masks.
+"""Value ranges, padding to the network's stride, resizing, one-hot masks, files of tensors.
 
 Legend: H W image, K objects.
 """
 
 import torch
 import torch.nn.functional as F
+
+from util.files import atomic_write
 
 
 def as_float(image):
@@ -46,3 +48,14 @@ def one_hot(mask, ids):
     """Index mask (H, W) -> float32 (len(ids), H, W), 1 where the mask has that id."""
     ids = torch.as_tensor(ids, dtype=mask.dtype, device=mask.device)
     return (mask == ids.view(-1, 1, 1)).float()
+
+
+def save_tensors(path, content):
+    """torch.save, atomically. Raises OSError if the disk is full, for example."""
+    with atomic_write(path) as part, open(part, 'wb') as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # raised by torch's zip writer; its context is the OSError
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise

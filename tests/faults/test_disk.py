@@ -22,8 +22,9 @@ from tests.helpers.fault_programs import (
     results_in,
 )
 from tests.helpers.propagate_runs import files_in
-from util.files import atomic_write, save_tensors
+from util.files import atomic_write
 from util.masks import save_mask
+from util.tensor import save_tensors
 from util.visualize import ContactSheet, OverlayVideo
 
 FULL = [  # program, the largest file in bytes, a part of the name of what is too large

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
-from util.files import save_json, save_tensors
+from util.files import save_json
 from util.run_info import difference
+from util.tensor import save_tensors
 
 WORK = '.unfinished'  # a folder beside the results, gone when they are complete
 SETTINGS = 'settings.json'

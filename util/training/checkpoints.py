@@ -7,9 +7,9 @@ import torch
 
 from util import distributed
 from util.errors import UNREADABLE, UserError
-from util.files import save_tensors
 from util.options import PROJECT
 from util.run_info import versions
+from util.tensor import save_tensors
 
 
 class Checkpoints:
