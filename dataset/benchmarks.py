@@ -1,45 +1,49 @@
-"""DAVIS 2016, DAVIS 2017 and YouTube-VOS: what to segment, from which masks, and the truth.
+"""DAVIS 2016, DAVIS 2017 and YouTube-VOS: what to segment, from which masks, and ground truth.
 
-Each function gives a list of Sequence, from the trees that spec and README describe. What a tree
-lacks is told at once (UserError), before anything is segmented.
+Each function returns the videos of a split, from the trees that dataset/README.md describes. If a
+tree lacks something, that is a UserError at once, before anything is segmented.
 """
 
 import json
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+import torch
 import torch.nn.functional as F
 
 from dataset.layout import (
-    check_same,
-    consecutive,
+    check_consecutive,
+    check_one_mask_per_frame,
     existing,
     first_that_exists,
     list_frames,
     list_masks,
 )
+from dataset.sizes import Size
 from dataset.sources import ImageFolder
 from dataset.video import Video
 from util.errors import UserError
 from util.masks import load_foreground, load_mask
 
-SHORT_SIDE = 480  # to which YouTube-VOS is scaled
+SHORT_SIDE = 480  # YouTube-VOS is scaled to it
 
 
-class Sequence(NamedTuple):
-    """One video of a benchmark; `open` gives its frames."""
+class BenchmarkVideo(NamedTuple):
+    """One video of a benchmark; `open` reads its frames."""
 
     name: str
-    frames: list  # paths
-    masks: dict  # frame index -> path of a mask, from which objects start
-    truth: dict | None  # file name -> path of the true mask, of every frame; None where not public
-    required: list  # names of the frames whose masks an evaluation server asks for
-    binary: bool = False  # foreground against background: any id is the one object
-    short_side: int | None = None
-    resize: callable = None  # to the network's size; None: dataset.sizes.resize_image
+    frames: list[Path]
+    masks: dict[int, Path]  # masks that objects start from, by frame index
+    ground_truth: dict[str, Path] | None  # masks of all frames by file name; None if not public
+    required: list[str]  # names of the frames whose masks an evaluation server asks for
+    binary: bool = False  # one object: any id is foreground
+    short_side: int | None = None  # what the network gets; None keeps the size
+    resize: Callable[[torch.Tensor, Size], torch.Tensor] | None = None  # None: resize_image
 
-    def open(self, num_workers=2):
-        first = min(self.masks)
+    def open(self, num_workers: int = 2) -> Video:
+        """The frames from the first mask on."""
         source = ImageFolder(self.frames)
         source.num_workers = num_workers
         return Video(
@@ -47,33 +51,34 @@ class Sequence(NamedTuple):
             self.masks,
             self.read_mask,
             short_side=self.short_side,
-            indices=range(first, len(self.frames)),
+            indices=range(min(self.masks), len(self.frames)),
             resize=self.resize,
         )
 
-    def read_mask(self, path):
-        """-> uint8 (H, W) of ids; of 0 and 1 if any id is the one object."""
+    def read_mask(self, path: Path) -> np.ndarray:
+        """A uint8 array (H, W) of ids, or of 0 and 1 if the video is binary."""
         mask = load_foreground(path) if self.binary else load_mask(path)
         if len(self.masks) == 1 and not mask.any():
-            raise UserError(f'{path}: a mask without objects, every pixel is background (0)')
+            raise UserError(f'{path}: a mask without objects; every pixel is background (0)')
         return mask
 
 
-def davis_2017(root, split='val'):
-    """split 'val' (truth for every frame) or 'testdev' (first masks only), 480p as it is."""
+def davis_2017(root: str | Path, split: str = 'val') -> list[BenchmarkVideo]:
+    """DAVIS 2017 at 480p as it is: 'val' with ground truth, 'testdev' with first masks only."""
     tree, listed = {'val': ('trainval', 'val'), 'testdev': ('test-dev', 'test-dev')}[split]
-    root = existing(Path(root) / tree, 'a DAVIS 2017 tree; give its place with --davis')
+    root = existing(Path(root) / tree, 'a DAVIS 2017 tree', parameter='root')
     names = read_list(root / 'ImageSets' / '2017' / f'{listed}.txt')
     images, annotations = root / 'JPEGImages' / '480p', root / 'Annotations' / '480p'
-    return [davis_sequence(name, images, annotations, split == 'val') for name in names]
+    has_ground_truth = split == 'val'
+    return [davis_video(name, images, annotations, has_ground_truth) for name in names]
 
 
-def davis_2016(root):
-    """The 2016 validation set: one object, every frame has its truth.
+def davis_2016(root: str | Path) -> list[BenchmarkVideo]:
+    """The DAVIS 2016 validation set: one object per video, ground truth for every frame.
 
-    Pictures and the list are those of the tree, or of a DAVIS 2017 tree beside it.
+    Images and the list of videos may also lie in a DAVIS 2017 tree beside this one.
     """
-    root = existing(Path(root), 'a DAVIS 2016 tree; give its place with --davis')
+    root = existing(Path(root), 'a DAVIS 2016 tree', parameter='root')
     beside = root.parent / '2017' / 'trainval'
     images = first_that_exists(root / 'JPEGImages' / '480p', beside / 'JPEGImages' / '480p')
     listed = first_that_exists(
@@ -83,29 +88,33 @@ def davis_2016(root):
     )
     annotations = root / 'Annotations' / '480p'
     return [
-        davis_sequence(name, images, annotations, True)._replace(binary=True)
+        davis_video(name, images, annotations, True)._replace(binary=True)
         for name in read_list(listed)
     ]
 
 
-def davis_sequence(name, images, annotations, has_truth):
-    frames = consecutive(list_frames(images / name))
-    masks = {file.stem: file for file in list_masks(annotations / name)}
-    first = masks.get(frames[0].stem)
+def davis_video(
+    name: str, images: Path, annotations: Path, has_ground_truth: bool
+) -> BenchmarkVideo:
+    frames, masks = list_frames(images / name), list_masks(annotations / name)
+    check_consecutive(frames)
+    first = next((mask for mask in masks if mask.stem == frames[0].stem), None)
     if first is None:
         raise UserError(f'{annotations / name}: has no mask for the first frame {frames[0].stem}')
-    if has_truth:
-        check_same(masks, {frame.stem for frame in frames}, images / name, annotations / name)
-    truth = {path.name: path for path in masks.values()} if has_truth else None
-    return Sequence(name, frames, {0: first}, truth, [frame.stem for frame in frames])
+    ground_truth = None
+    if has_ground_truth:
+        check_one_mask_per_frame(frames, masks)
+        ground_truth = {path.name: path for path in masks}
+    required = [frame.stem for frame in frames]
+    return BenchmarkVideo(name, frames, {0: first}, ground_truth, required)
 
 
-def youtube_vos(root, split='valid'):
-    """YouTube-VOS: every frame is segmented, objects start where they are annotated.
+def youtube_vos(root: str | Path, split: str = 'valid') -> list[BenchmarkVideo]:
+    """YouTube-VOS: every frame is segmented; objects start where they are first annotated.
 
     Frames are scaled to a short side of 480 in the way that the published numbers depend on.
     """
-    root = existing(Path(root), 'a YouTube-VOS tree; give its place with --yv')
+    root = existing(Path(root), 'a YouTube-VOS tree', parameter='root')
     images = root / 'all_frames' / f'{split}_all_frames' / 'JPEGImages'
     existing(images, f'all frames of {split}')
     annotations = existing(root / split / 'Annotations', f'the masks of {split}')
@@ -113,11 +122,13 @@ def youtube_vos(root, split='valid'):
     if not names:
         raise UserError(f'{annotations}: holds no videos')
     required = required_frames(root / split, names)
-    return [youtube_sequence(name, images, annotations, required.get(name)) for name in names]
+    return [youtube_video(name, images, annotations, required.get(name, ())) for name in names]
 
 
-def youtube_sequence(name, images, annotations, required):
-    """required: names of the frames that are evaluated; None or none: all of them."""
+def youtube_video(
+    name: str, images: Path, annotations: Path, required: Collection[str]
+) -> BenchmarkVideo:
+    """required: names of the frames that are evaluated; empty for all of them."""
     frames = list_frames(images / name)
     index_of = {frame.stem: index for index, frame in enumerate(frames)}
     masks = {}
@@ -127,24 +138,22 @@ def youtube_sequence(name, images, annotations, required):
         masks[index_of[file.stem]] = file
     if not masks:
         raise UserError(f'{annotations / name}: holds no masks')
-    required = required or index_of.keys()
     for stem in required:
         if stem not in index_of:
             raise UserError(f'{images / name}: frame {stem} is missing')
-    required = sorted(stem for stem in required if index_of[stem] >= min(masks))
-    return Sequence(
-        name, frames, masks, None, required, short_side=SHORT_SIDE, resize=resize_as_published
-    )
+    evaluated = sorted(stem for stem in required or index_of if index_of[stem] >= min(masks))
+    video = BenchmarkVideo(name, frames, masks, None, evaluated)
+    return video._replace(short_side=SHORT_SIDE, resize=resize_as_published)
 
 
-def required_frames(split_root, names):
-    """dict video -> the frames that are evaluated, by meta.json or the sparse JPEGImages tree."""
+def required_frames(split_root: Path, names: Sequence[str]) -> dict[str, set[str]]:
+    """The frames that are evaluated, by video: those in meta.json, or in JPEGImages/ (sparse)."""
     meta = split_root / 'meta.json'
     if not meta.is_file():
         folders = [split_root / 'JPEGImages' / name for name in names]
         return {f.name: {frame.stem for frame in list_frames(f)} for f in folders if f.is_dir()}
     try:
-        videos = json.loads(meta.read_text())['videos']
+        videos: dict[str, Any] = json.loads(meta.read_text())['videos']
         objects = {name: videos.get(name, {}).get('objects', {}).values() for name in names}
         return {
             name: {frame for entry in entries for frame in entry['frames']}
@@ -154,22 +163,25 @@ def required_frames(split_root, names):
         raise UserError(f'{meta}: damaged ({error}); get it again, or remove it') from error
 
 
-def resize_as_published(image, size):
-    """(3, H, W) -> (3, *size): bicubic without antialiasing or clamping."""
+def resize_as_published(image: torch.Tensor, size: Size) -> torch.Tensor:
+    """Scale an image (3, H, W) bicubically, without antialiasing and without clamping."""
     if tuple(image.shape[-2:]) == tuple(size):
         return image
     return F.interpolate(image[None], size, mode='bicubic', antialias=False, align_corners=False)[0]
 
 
-def read_list(path):
-    """Video names, one a line; or the 2016 lists, with a frame and its mask in each line."""
+def read_list(path: Path) -> list[str]:
+    """Names of videos from a file with one name per line.
+
+    The lists of 2016 have an image and its mask in each line instead; their folder is the name.
+    """
     if not path.is_file():
         raise UserError(f'{path}: no such file (the list of videos)')
     try:
         lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise UserError(
-            f'{path}: no text ({error.reason}); get the list of videos again'
+            f'{path}: not a text file ({error.reason}); get the list of videos again'
         ) from error
     names = [words[0] if len(words) == 1 else Path(words[0]).parent.name for words in lines]
     if not names:
@@ -178,6 +190,6 @@ def read_list(path):
     if len(plain) != len(set(plain)):
         raise UserError(f'{path}: lists a video twice')
     for name in names:
-        if name in ('.', '..') or '/' in name:  # results would be written elsewhere
-            raise UserError(f'{path}: {name!r} is no name of a video; remove this line')
+        if name in ('.', '..') or '/' in name:  # results would be written outside the output folder
+            raise UserError(f'{path}: {name!r} is not a valid video name; remove this line')
     return list(dict.fromkeys(names))

@@ -1,121 +1,149 @@
-"""Where frames and masks lie in every tree that is read, and which mask belongs to which frame."""
+"""Where frames and masks lie in the trees that are read, and which mask belongs to which frame."""
 
 import itertools
 import os
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from util.errors import UserError
 from util.files import list_files, natural_key
 from util.images import SUFFIXES
 
-IMAGE_SUFFIXES, MASK_SUFFIXES = ('.jpg', '.jpeg'), ('.png',)
+IMAGE_SUFFIXES, MASK_SUFFIXES = ('.jpg', '.jpeg'), ('.png',)  # in training sets
+TREE = ('JPEGImages', 'Annotations')  # frames and masks, one folder per video in each
 
 
-def list_images(folder):
+def list_images(folder: Path) -> list[Path]:
+    """The image files of a folder in natural order. Raises UserError if there are none."""
     files = list_files(folder, SUFFIXES)
     if not files:
         raise UserError(f'{folder}: no images in it ({", ".join(SUFFIXES)})')
     return files
 
 
-def list_frames(folder):
+def list_frames(folder: Path) -> list[Path]:
     return list_images(existing(folder, 'the frames of a video'))
 
 
-def list_masks(folder):
-    return list_files(existing(folder, 'the masks of a video'), ('.png',))
+def list_masks(folder: Path) -> list[Path]:
+    return list_files(existing(folder, 'the masks of a video'), MASK_SUFFIXES)
 
 
-def consecutive(frames):
+def existing(path: Path, what: str, parameter: str | None = None) -> Path:
+    """Return a folder that is there. Raises UserError, which says what it was expected to be."""
+    if not path.is_dir():
+        raise UserError(f'{path}: no such folder ({what})', parameter=parameter)
+    return path
+
+
+def first_that_exists(*paths: Path) -> Path:
+    for path in paths:
+        if path.exists():
+            return path
+    raise UserError(f'{paths[0]}: no such file or folder (nor {paths[-1]})')
+
+
+def check_consecutive(frames: Sequence[Path]) -> None:
     """Raise UserError where the numbers in the names of a video's frames have a gap."""
     numbers = [int(frame.stem) for frame in frames if frame.stem.isdecimal()]
     for before, after in itertools.pairwise(numbers):
         if after != before + 1:
             missing = f'{before + 1:0{len(frames[0].stem)}}'
             raise UserError(f'{frames[0].parent}: frame {missing} is missing')
-    return frames
 
 
-def check_same(masks, frames, image_folder, mask_folder):
-    """Raise UserError unless every frame has a mask and every mask a frame."""
-    for lacking, names in (
-        (image_folder, masks.keys() - frames),
-        (mask_folder, frames - masks.keys()),
-    ):
-        if names:
-            raise UserError(f'{lacking}: {min(names)} is missing ({len(names)} in all)')
+def check_one_mask_per_frame(frames: Sequence[Path], masks: Sequence[Path]) -> None:
+    """Raise UserError unless the files of two folders have the same names, suffixes aside."""
+    frame_names, mask_names = ({path.stem for path in files} for files in (frames, masks))
+    for files, lacking in ((frames, mask_names - frame_names), (masks, frame_names - mask_names)):
+        if lacking:
+            folder = files[0].parent
+            raise UserError(f'{folder}: {min(lacking)} is missing ({len(lacking)} in all)')
 
 
-def existing(path, what):
-    if not path.is_dir():
-        raise UserError(f'{path}: no such folder ({what})')
-    return path
+def masks_by_name(folder: Path, names: Sequence[str], indices: range) -> dict[int, Path]:
+    """The masks in a folder by the index of their frame.
 
+    A mask belongs to the frame of the same name or, where names are numbers, of the same number.
 
-def first_that_exists(*paths):
-    for path in paths:
-        if path.is_dir() or path.is_file():
-            return path
-    raise UserError(f'{paths[0]}: no such file or folder (nor {paths[-1]})')
-
-
-def masks_by_name(folder, source, indices):
-    """A mask belongs to the frame of the same name, or, for unnamed frames, of the same number."""
-    files = {file.stem: file for file in list_images(folder)}
-    if source.names is None:
-        raise UserError(f'{folder}: a camera takes one mask, for its first frame')
-    index_of = {name: index for index, name in enumerate(source.names)}
-    numbered = {int(name): index for name, index in index_of.items() if name.isdecimal()}
-    masks = {}
-    for stem, file in files.items():
-        index = index_of.get(stem, numbered.get(int(stem)) if stem.isdecimal() else None)
+    Arguments:
+      names: those of all frames of the video.
+      indices: the frames that are chosen; a mask for another frame inside their range is refused.
+    """
+    index_of = {name: index for index, name in enumerate(names)}
+    by_number = {int(name): index for name, index in index_of.items() if name.isdecimal()}
+    masks: dict[int, Path] = {}
+    for file in list_images(folder):
+        number = by_number.get(int(file.stem)) if file.stem.isdecimal() else None
+        index = index_of.get(file.stem, number)
         if index is None:
             raise UserError(
-                f'{file}: a mask for a frame that is not there; frames are named '
-                f'{source.names[0]} to {source.names[-1]}'
+                f'{file}: a mask for a frame that is not there; frames are named {names[0]} to '
+                f'{names[-1]}'
             )
         if index in indices:
             if index in masks:
-                names = f'{masks[index].name} and {file.name}'
-                raise UserError(f'{folder}: {names} are masks for one frame; remove one')
+                files = f'{masks[index].name} and {file.name}'
+                raise UserError(f'{folder}: {files} are masks for one frame; remove one')
             masks[index] = file
         elif index in range(indices.start, indices.stop):
             raise UserError(
-                f'{file}: its frame is left out by --stride {indices.step}; choose a --stride and '
-                '--start that meet it, or remove the mask'
+                f'{file}: a stride of {indices.step} leaves out its frame; choose a stride and a '
+                'start that include it, or remove the mask',
+                parameter='stride',
             )
     if not masks:
-        raise UserError(f'{folder}: none of its masks is for a frame between --start and --end')
+        raise UserError(
+            f'{folder}: none of its masks is for a frame between the chosen start and end',
+            parameter='start',
+        )
     return dict(sorted(masks.items()))
 
 
-def tree_folders(root):
-    """-> the folders of a tree whose subfolders are the frames, or the masks, of each video."""
-    folders = []
-    for kind in ('JPEGImages', 'Annotations'):
-        folder = Path(root) / kind
+class TreeFolders(NamedTuple):
+    """The two folders of a tree of videos; each holds one folder per video."""
+
+    images: Path
+    annotations: Path
+
+
+def tree_folders(root: Path) -> TreeFolders:
+    """JPEGImages/ and Annotations/ of a tree; in DAVIS, the folder 480p/ inside each of them."""
+    folders = [video_folder(Path(root) / kind) for kind in TREE]
+    for folder in folders:
         if not folder.is_dir():
             raise UserError(f'{folder}: no such folder; a tree has JPEGImages/ and Annotations/')
-        folders.append(folder / '480p' if (folder / '480p').is_dir() else folder)
-    return folders
+    return TreeFolders(*folders)
 
 
-def video_names(folder):
+def video_folder(folder: Path) -> Path:
+    """Where the videos of one kind lie in a tree: in 480p/ if the folder has it."""
+    return folder / '480p' if (folder / '480p').is_dir() else folder
+
+
+def video_names(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith('.'))
 
 
-def match_frames(image_folder, mask_folder):
-    """File names in the order of time: of frames with a mask, of their masks, and of the rest.
+class MatchedFrames(NamedTuple):
+    """File names of one video, in order of time."""
 
-    -> frames, masks (tuples), frames without a mask, masks without a frame (lists)
-    """
-    frames, masks = files_by_stem(image_folder, SUFFIXES), files_by_stem(mask_folder, ('.png',))
+    frames: tuple[str, ...]  # those that have a mask
+    masks: tuple[str, ...]  # one for each of them
+    without_mask: list[str]  # frames
+    without_frame: list[str]  # masks
+
+
+def match_frames(image_folder: Path, mask_folder: Path) -> MatchedFrames:
+    """Pair the frames and masks of a video by their names, suffixes aside."""
+    frames, masks = files_by_stem(image_folder, SUFFIXES), files_by_stem(mask_folder, MASK_SUFFIXES)
     both = sorted(frames.keys() & masks.keys(), key=frame_order)
     without_mask = sorted(frames.keys() - masks.keys(), key=frame_order)
     without_frame = sorted(masks.keys() - frames.keys(), key=frame_order)
-    return (
+    return MatchedFrames(
         tuple(frames[stem] for stem in both),
         tuple(masks[stem] for stem in both),
         [frames[stem] for stem in without_mask],
@@ -123,27 +151,37 @@ def match_frames(image_folder, mask_folder):
     )
 
 
-frame_order = lru_cache(10_000)(natural_key)  # names come again in every video
+frame_order = lru_cache(10_000)(natural_key)  # the same names come again in every video
 
 
-def files_by_stem(folder, suffixes):
-    """`util.files.list_files` for millions of files: dict name without suffix -> file name."""
+def files_by_stem(folder: Path, suffixes: Collection[str]) -> dict[str, str]:
+    """File names by their stem. BL30K has millions of them, too many for `list_files`' Paths.
+
+    Raises UserError if two files differ in the suffix only, or if the folder cannot be read.
+    """
     try:
         names = os.listdir(folder)
     except OSError as error:
         raise UserError(f'{folder}: cannot be read ({error.strerror})') from error
-    files = {}
+    files: dict[str, str] = {}
     for name in names:
         stem, suffix = os.path.splitext(name)
         if suffix.lower() in suffixes and not name.startswith('.'):
             if stem in files:
-                raise UserError(f'{folder}: {files[stem]} and {name}: one frame, two files')
+                raise UserError(f'{folder}: {files[stem]} and {name} are two files for one frame')
             files[stem] = name
     return files
 
 
-def find_pairs(folder):
-    """Every x.jpg with its x.png below a folder, in order -> list of (image path, mask path).
+class Pair(NamedTuple):
+    """A static image and its mask."""
+
+    image: Path
+    mask: Path
+
+
+def find_pairs(folder: Path) -> list[Pair]:
+    """Every x.jpg with its x.png below a folder, in order.
 
     Raises UserError if one of the two is missing, or if there are none.
     """
@@ -155,34 +193,36 @@ def find_pairs(folder):
     return pairs
 
 
-def without_partner(path):
+def without_partner(path: Path) -> str:
     lacking = 'mask .png' if path.suffix.lower() in IMAGE_SUFFIXES else 'image .jpg'
     return f'{path}: its {lacking} of the same name is missing beside it'
 
 
-def match_pairs(folder):
-    """-> list of (image path, mask path), list of the files without a partner."""
+def match_pairs(folder: Path) -> tuple[list[Pair], list[Path]]:
+    """The pairs below a folder, and the files without a partner."""
     if not Path(folder).is_dir():
         raise UserError(f'{folder}: no such folder')
     pairs, alone = [], []
     for place in walk(folder):
         images = {path.stem: path for path in list_files(place, IMAGE_SUFFIXES)}
         masks = {path.stem: path for path in list_files(place, MASK_SUFFIXES)}
-        pairs += [(path, masks[stem]) for stem, path in images.items() if stem in masks]
+        pairs += [Pair(path, masks[stem]) for stem, path in images.items() if stem in masks]
         alone += [path for stem, path in images.items() if stem not in masks]
         alone += [path for stem, path in masks.items() if stem not in images]
     return pairs, alone
 
 
-def walk(folder, above=()):
-    """Yield a folder and all below it, hidden ones left out, in the order of their names.
+def walk(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Yield a folder and all folders below it in the order of their names, except hidden ones.
 
-    Links are followed. Raises UserError for one that leads back to a folder that it lies in, since
-    its files would come again without end; above: these folders.
+    Links are followed. Raises UserError for a link to one of the folders above it, because its
+    files would come again without end.
     """
     folder, real = Path(folder), os.path.realpath(folder)
     if real in above:
-        raise UserError(f'{folder}: a link to a folder that it lies in itself; remove it')
+        raise UserError(
+            f'{folder}: symbolic link to one of its own parent folders; remove the link'
+        )
     yield folder
     with os.scandir(folder) as entries:
         names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith('.'))

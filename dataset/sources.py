@@ -1,92 +1,118 @@
-"""Where pictures come from: an image folder, a video file, a camera. Read lazily, in threads.
+"""Where the frames of a video come from: an image folder, a video file or a camera.
 
-A source has `names` (None for a camera), `size` (height, width), `fps`,
-`num_workers` and `jobs(indices)`: callables that each give the next picture, uint8 (H, W, 3) RGB,
-or None once there are no more.
+Frames are pictures: uint8 arrays (H, W, 3), RGB. They are read lazily, in threads.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import cv2
+import numpy as np
 from PIL import Image
 
 from dataset.layout import list_images
-from dataset.sizes import check_size
+from dataset.sizes import Size, check_size
 from dataset.video_file import VideoFile
 from util.errors import UserError
 from util.files import atomic_write
 from util.images import SUFFIXES, image_size, read_image
 
+ReadJob = Callable[[], np.ndarray | None]
 MAX_CAMERAS = 1000
 
 
-def open_source(spec):
-    """A folder of images, a video file or a camera number -> source. Raises UserError."""
+class Source(Protocol):
+    """What `dataset.video.Video` reads from.
+
+    size: (height, width) of every frame. names: one per frame; empty for a live source, whose
+    frames are not known in advance. num_workers: how many threads may read at once.
+    """
+
+    size: Size
+    fps: float
+    names: Sequence[str]
+    num_workers: int
+    is_live: bool
+
+    def jobs(self, indices: Iterable[int]) -> Iterator[ReadJob]:
+        """Callables that each return the next of these frames, or None once there are no more."""
+
+
+def open_source(spec: str | Path) -> Source:
+    """Open a folder of images, a video file or the number of a camera. Raises UserError."""
     path = Path(spec)
     if path.is_dir():
         return ImageFolder(list_images(path))
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
-            raise UserError(f'{path}: a single picture; give a video or the folder of all pictures')
+            raise UserError(f'{path}: a single image; give a video, or the folder of all images')
         return VideoFile(path)
-    if str(spec).isdecimal() and int(spec) < MAX_CAMERAS:
-        return Camera(int(spec))
+    if str(spec).isdecimal() and int(str(spec)) < MAX_CAMERAS:
+        return Camera(int(str(spec)))
     raise UserError(f'{spec}: no such file or folder; give a video, a folder of images or a camera')
 
 
 class ImageFolder:
     """Images as frames, named by their files. Headers are checked at once, pixels when read."""
 
-    fps = 24.0  # of DAVIS; images do not say
+    is_live = False
     num_workers = 2
 
-    def __init__(self, files):
-        self.files = files
-        self.names = [file.stem for file in files]
+    def __init__(self, files: Sequence[Path], fps: float = 24.0) -> None:
+        """fps: images do not state a rate; the default is that of DAVIS."""
+        self.files = dict(enumerate(files))
+        self.names: Sequence[str] = [file.stem for file in files]
+        self.fps = fps
         self.size = image_size(files[0])
         for file in files[1:]:
             check_size(file, image_size(file), self.size)
 
-    def jobs(self, indices):
+    def jobs(self, indices: Iterable[int]) -> Iterator[ReadJob]:
         return (partial(self._read, self.files[index]) for index in indices)
 
-    def _read(self, file):
+    def _read(self, file: Path) -> np.ndarray:
         picture = read_image(file)
         check_size(file, picture.shape[:2], self.size)
         return picture
 
 
 class Camera:
-    """A live camera; ends when it gives no more frames."""
+    """A live camera. Its frames end when it delivers no more."""
 
-    names = None
+    is_live = True
+    names: Sequence[str] = ()
     num_workers = 1
 
-    def __init__(self, number):
+    def __init__(self, number: int) -> None:
         self.number = number
         self.capture = cv2.VideoCapture(number)
         picture = self._read()
         if picture is None:
-            raise UserError(f'camera {number}: gives no picture; is it connected and free?')
-        self.size = picture.shape[:2]
+            raise UserError(f'camera {number}: delivers no image; is it connected and not in use?')
+        self.size: Size = picture.shape[:2]
         self.fps = self.capture.get(cv2.CAP_PROP_FPS) or 25.0
 
-    def jobs(self, indices):
+    def jobs(self, indices: Iterable[int]) -> Iterator[ReadJob]:
         at = 0
         for index in indices:
             yield partial(self._read, skip=index - at)
             at = index + 1
 
-    def _read(self, skip=0):
+    def _read(self, skip: int = 0) -> np.ndarray | None:
         for _ in range(skip):
             self.capture.grab()
         found, picture = self.capture.read()
         return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if found else None
 
 
-def unpack(source, indices, folder):
-    """The frames of a video file as lossless images in `folder` -> a source with the same names."""
+def unpack(source: VideoFile, indices: Iterable[int], folder: Path) -> ImageFolder:
+    """Write frames of a video file as lossless images, so that they can be read in any order.
+
+    Returns a source with the names of `source`, which can read these indices only. Images that an
+    earlier call wrote are kept.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     indices = sorted(indices)
     files = {index: folder / f'{source.names[index]}.png' for index in indices}
@@ -94,10 +120,12 @@ def unpack(source, indices, folder):
         for index, job in zip(indices, source.jobs(indices), strict=False):
             picture = job()
             if picture is None:
-                missing = f'frame {source.names[index]} cannot be decoded'
-                raise UserError(f'{source.path}: {missing}; leave it out, or re-encode the file')
+                raise UserError(
+                    f'{source.path}: frame {source.names[index]} cannot be decoded; leave it out, '
+                    'or re-encode the file'
+                )
             with atomic_write(files[index]) as part:
                 Image.fromarray(picture).save(part, format='PNG', compress_level=1)
-    unpacked = ImageFolder(list(files.values()))
-    unpacked.names, unpacked.files, unpacked.fps = source.names, files, source.fps
+    unpacked = ImageFolder(list(files.values()), source.fps)
+    unpacked.names, unpacked.files = source.names, files
     return unpacked

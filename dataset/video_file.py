@@ -1,52 +1,55 @@
 """Video files, decoded in order with PyAV."""
 
 import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 import av
 import numpy as np
 
 from dataset.containers import check_whole
-from dataset.sizes import check_size
+from dataset.sizes import Size, check_size
 from util.errors import UserError
 from util.images import MAX_PIXELS, check_pixels
 
-# FFmpeg reads much else for a video: a text as a picture of it, a list of other files to join
+# Allowed demuxers: FFmpeg would also open text files, and playlists that pull in other files.
 CONTAINERS = (
     'mov,matroska,webm,avi,flv,gif,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,ogg,asf,mxf,nut,rm,dv,'
     'wtv,yuv4mpegpipe,wav,mp3,flac,aac'
 )
 REMEDY = 'get the whole file, or re-encode what there is'
-MAX_FPS = 240  # containers without a frame rate state their clock instead, such as 1000
-MAX_UNDECODED = 16  # frames; as many B frames can follow the cut that took their reference
+MAX_FPS = 240  # containers without a frame rate state their clock instead, 1000 for example
+MAX_UNDECODED = 16  # frames: up to this many B-frames may lose their reference frame at a cut
 
 
 class VideoFile:
-    """A video file, decoded in order. Frames are named by their number, 00000 the first.
+    """A video file. Its frames are named by their number, the first is 00000.
 
-    Its packets are counted first: a frame each. A few more than frames may be counted, such as
-    leading ones that refer to frames before the start; the decoder has the last word.
+    Packets are counted first, one for each frame. The count can be a few too high, because leading
+    packets may refer to frames before the start; the decoder has the last word.
     """
 
+    is_live = False
     num_workers = 1  # one decoder
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
         check_whole(path)
         with self._open() as (container, stream):
             first = next(container.decode(stream), None)
             if first is None:
                 raise UserError(f'{path}: no frame can be decoded; {REMEDY}')
-            self.size = upright(first).shape[:2]
+            self.size: Size = upright(first).shape[:2]
         num_frames, self.fps = self._count()
         digits = max(5, len(str(num_frames)))
-        self.names = [f'{index:0{digits}}' for index in range(num_frames)]
+        self.names: Sequence[str] = [f'{index:0{digits}}' for index in range(num_frames)]
 
     @contextlib.contextmanager
-    def _open(self):
-        """Container and video stream, closed at the end; errors become UserError."""
+    def _open(self) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+        """Container and video stream, closed at the end; FFmpeg's errors become UserError."""
         try:
-            # file: for names with a colon, which would be of a protocol
+            # 'file:', so that a colon in the name is not read as a protocol
             with av.open(
                 f'file:{self.path}', container_options={'format_whitelist': CONTAINERS}
             ) as container:
@@ -60,9 +63,9 @@ class VideoFile:
             reason = f'cannot be read as a video ({error.strerror})'
             raise UserError(f'{self.path}: {reason}; {REMEDY}') from error
 
-    def _count(self):
-        """-> the number of frames to be shown, and how many of them a second has."""
-        times = []
+    def _count(self) -> tuple[int, float]:
+        """Number of frames to be shown, and frames per second."""
+        times: list[int | None] = []
         with self._open() as (container, stream):
             for packet in container.demux(stream):
                 if packet.is_corrupt:
@@ -74,16 +77,16 @@ class VideoFile:
             fps = float(stream.average_rate or 0)
             known = [time for time in times if time is not None]
             span = max(known, default=0) - min(known, default=0)
-            if span and not 0 < fps <= MAX_FPS:
+            if span and stream.time_base and not 0 < fps <= MAX_FPS:
                 fps = (len(known) - 1) / float(span * stream.time_base)
         return len(times), fps or 25.0
 
-    def jobs(self, indices):
+    def jobs(self, indices: Iterable[int]) -> Iterator[Callable[[], np.ndarray | None]]:
         pictures = self._decode(list(indices))
         while True:
             yield partial(next, pictures, None)
 
-    def _decode(self, indices):
+    def _decode(self, indices: list[int]) -> Iterator[np.ndarray]:
         assert indices == sorted(indices), 'a video file is read forward; unpack it first'
         wanted = set(indices)
         number = 0
@@ -106,17 +109,17 @@ class VideoFile:
             raise UserError(f'{self.path}: {missing}; {REMEDY}')
 
 
-def is_cover(stream):
-    """Whether this is the picture that comes with a song."""
+def is_cover(stream: av.VideoStream) -> bool:
+    """Whether this stream is the cover picture of an audio file."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
-def is_shown(packet, stream):
-    """Whether a packet holds a frame to show; VP8 also has such as are only referred to."""
+def is_shown(packet: av.Packet, stream: av.VideoStream) -> bool:
+    """Whether a packet holds a frame to show; VP8 also has frames used only as references."""
     return stream.codec_context.name != 'vp8' or bool(memoryview(packet)[0] & 0x10)
 
 
-def upright(frame):
-    """A decoded frame -> uint8 (H, W, 3), turned as the file's rotation flag says."""
+def upright(frame: av.VideoFrame) -> np.ndarray:
+    """The picture of a decoded frame, turned as the file's rotation flag says."""
     turns = round(frame.rotation / 90)  # counterclockwise
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format='rgb24'), turns))

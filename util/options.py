@@ -1,7 +1,7 @@
 """Command-line options that several programs share. Nothing heavy is imported here."""
 
 import argparse
-from collections.abc import Sequence
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,8 @@ class CoreOptions:
 class EvaluationOptions:
     """What the benchmark programs share.
 
-    output: folder for the masks. videos: only these; all if empty. short_side: what the network
-    sees; None for the benchmark's own. resume: skip finished videos. zip: also write the archive
-    for the evaluation server.
+    output: folder for the masks. videos: only these; all if empty. size: see `choose_short_side`.
+    resume: skip finished videos. zip: also write the archive for the evaluation server.
     """
 
     network: NetworkOptions
@@ -50,7 +49,7 @@ class EvaluationOptions:
     output: Path
     num_workers: int = 2
     videos: tuple[str, ...] = ()
-    short_side: int | None = None
+    size: int | None = None
     resume: bool = False
     zip: bool = False
 
@@ -92,3 +91,119 @@ class ShortSide(argparse.Action):
                 f'{option_string} {values}: must be at least 16, or -1 for the size of the input'
             )
         setattr(namespace, self.dest, values)
+
+
+def add_size_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--size',
+        type=int,
+        action=ShortSide,
+        help='short side of what the network sees, -1 for that of the input (default: what the '
+        'checkpoint is best at, else 480)',
+    )
+
+
+def choose_short_side(
+    size: int | None, best: int | None, otherwise: int | None = 480
+) -> int | None:
+    """The short side the network gets; None keeps the size of the input.
+
+    Arguments:
+      size: the value of --size; None if it was not given, -1 for the size of the input.
+      best: what the checkpoint says it is best at, if it does.
+      otherwise: what to take if neither says anything.
+    """
+    if size is not None:
+        return None if size == -1 else size
+    return best or otherwise
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    default = f'saves/{PUBLISHED_WEIGHTS.name}, or saves/{BUNDLED_WEIGHTS.name} if that is absent'
+    parser.add_argument('--model', type=Path, help=f'checkpoint (default: {default})')
+
+
+def default_model() -> Path:
+    """The published weights if they are there, else the bundled ones."""
+    published = PUBLISHED_WEIGHTS.exists() or not BUNDLED_WEIGHTS.exists()
+    return PUBLISHED_WEIGHTS if published else BUNDLED_WEIGHTS
+
+
+def choose_model(model: Path | None) -> Path:
+    """Return --model if given, else the default; a notice tells when that is the bundled one."""
+    path = model or default_model()
+    if model is None and path == BUNDLED_WEIGHTS and os.environ.get('RANK', '0') == '0':
+        print(
+            f'network: {path}, trained on little data; download_model.py fetches the published '
+            'weights'
+        )
+    return path
+
+
+def add_core_options(parser: argparse.ArgumentParser) -> None:
+    """The network, its memory and the device."""
+    add = parser.add_argument
+    add_model_option(parser)
+    add(
+        '--mem_every', type=int, action=Bounded, least=1, default=5, metavar='N',
+        help='memorise every N-th frame (5)',
+    )  # fmt: skip
+    reading = parser.add_mutually_exclusive_group()
+    reading.add_argument(
+        '--top_k', type=int, action=Bounded, least=1, default=50, metavar='K',
+        help='memory positions that each pixel reads from (50)',
+    )  # fmt: skip
+    reading.add_argument('--no_top', action='store_true', help='read from all memory positions')
+    add('--use_km', action='store_true', help='kernelized memory')
+    add(
+        '--max_mem_frames', type=int, action=Bounded, least=1, metavar='N',
+        help='keep at most N frames in memory; annotated frames always stay',
+    )  # fmt: skip
+    add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps (auto: the fastest)')
+    add('--amp', action='store_true', help='compute in half precision where that is safe')
+    add('--compile', action='store_true', help='use torch.compile; pays off for long videos')
+
+
+def core_options(args: argparse.Namespace) -> CoreOptions:
+    return CoreOptions(
+        mem_every=args.mem_every,
+        top_k=None if args.no_top else args.top_k,
+        kernel_sigma=KERNEL_SIGMA if args.use_km else None,
+        max_mem_frames=args.max_mem_frames,
+        amp=args.amp,
+    )
+
+
+def network_options(args: argparse.Namespace) -> NetworkOptions:
+    return NetworkOptions(args.model, args.device, args.compile)
+
+
+def add_evaluation_options(parser: argparse.ArgumentParser, output: str) -> None:
+    """What all benchmarks share; `output` is what the help says about the default folder."""
+    add_core_options(parser)
+    add_size_option(parser)
+    add = parser.add_argument
+    add('--output', type=Path, help=f'folder for the masks (default: {output})')
+    add(
+        '--num_workers', type=int, action=Bounded, least=1, most=MAX_WORKERS, default=2,
+        help='threads that read images (2)',
+    )  # fmt: skip
+    add('--videos', nargs='+', default=[], metavar='NAME', help='only these videos')
+    add('--resume', action='store_true', help='skip videos that are finished already')
+
+
+def evaluation_options(args: argparse.Namespace, output: str) -> EvaluationOptions:
+    """What was parsed; `output` is the default folder. Raises UserError for --zip of a part."""
+    wants_zip = getattr(args, 'zip', False)
+    if args.videos and wants_zip:
+        raise UserError('--zip with --videos: a submission needs all videos; leave one out')
+    return EvaluationOptions(
+        network=network_options(args),
+        core=core_options(args),
+        output=args.output or Path(output),
+        num_workers=args.num_workers,
+        videos=tuple(args.videos),
+        size=args.size,
+        resume=args.resume,
+        zip=wants_zip,
+    )
