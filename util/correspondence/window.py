@@ -1,66 +1,82 @@
 """The window of try_correspondence.py: what clicks and keys do, and a thin loop around OpenCV."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from util.correspondence.picture import SideBySide
-from util.errors import UserError
+from model.correspondence import Correspondence, Match
+from util.correspondence.picture import Point, SideBySide
 from util.files import atomic_write
 
 WINDOW = 'correspondence'
 HINT = 'click in the source picture'
 KEYS = 'click, drag: point   right-drag: paint a mask   s: save   c: clear   q, Esc: quit'
 BRUSH = 12  # radius in pixels of the canvas
-TRY_WINDOW = 'import cv2; cv2.namedWindow(".")'  # the name must not be empty
 
 
 class Viewer:
-    """What is shown, and how clicks and keys change it; knows nothing of a display.
+    """What is shown, and how clicks and keys change it; needs no display.
 
-    pair: finds the match of a point and of a mask (model.correspondence.Correspondence). source,
-    target: uint8 pictures (H, W, 3); titles: of both. folder: where the key s saves. Attributes:
-    `points`, a list of (x, y), or `mask`, bool (H, W), of the source, never both; `matches`, one
-    for each point, or one for the mask; `changed` since the last `draw`; `done`.
+    Arguments:
+      pair: finds the match of a point or of a mask.
+      source, target: pictures, uint8 (H, W, 3), RGB.
+      titles: one for the source and one for the target.
+      folder: where the key s saves.
+
+    Attributes:
+      points: pixels (x, y) of the source to find; empty if there is a mask.
+      mask: what to find instead, bool (H, W) in the source, or None.
+      matches: one for each point, or one for the mask.
+      changed: whether anything has changed since the last `draw`.
+      done: whether a key has asked to quit.
     """
 
-    def __init__(self, pair, source, target, titles, folder='.'):
+    def __init__(
+        self,
+        pair: Correspondence,
+        source: np.ndarray,
+        target: np.ndarray,
+        titles: tuple[str, str],
+        folder: Path | str = '.',
+    ) -> None:
         self.pair, self.folder = pair, Path(folder)
         self.board = SideBySide(source, target, titles)
         self.done = False
-        self._held = self._last = None  # the button that is down, and where the brush was last
+        self._button: str | None = None  # the mouse button that is held down in the source
+        self._last: Point | None = None  # the last pixel that the brush painted in this stroke
         self.clear()
 
-    def clear(self):
+    def clear(self) -> None:
+        """Forget the points or the mask."""
         self._set([], None, [])
 
-    def set_points(self, points):
+    def set_points(self, points: Sequence[Point]) -> None:
+        """Find these pixels (x, y) of the source."""
         self._set(points, None, [self.pair.of_point(point) for point in points])
 
-    def set_mask(self, mask):
+    def set_mask(self, mask: np.ndarray) -> None:
+        """Find what this mask of the source covers, bool (H, W)."""
         self._set([], mask, [self.pair.of_mask(mask)])
 
-    def on_mouse(self, event, x, y):
-        """event: of OpenCV (cv2.EVENT_...); x, y: the pixel of the canvas."""
+    def on_mouse(self, event: int, x: int, y: int) -> None:
+        """React to an event of OpenCV (cv2.EVENT_...) at a pixel of the canvas."""
         pressed = {cv2.EVENT_LBUTTONDOWN: 'left', cv2.EVENT_RBUTTONDOWN: 'right'}.get(event)
         place = self.board.source.to_picture(x, y)
         if pressed:
-            self._held = pressed if place == self._inside(place) else None
+            self._button = pressed if place == self._inside(place) else None
             self._last = None
         elif event in (cv2.EVENT_LBUTTONUP, cv2.EVENT_RBUTTONUP):
-            self._held = None
-        if self._held == 'left':
+            self._button = None
+        if self._button == 'left':
             self.set_points([self._inside(place)])
-        elif self._held == 'right':
+        elif self._button == 'right':
             self._paint(place)
 
-    def on_key(self, key):
-        """key: its code, -1 for none."""
+    def on_key(self, key: int) -> None:
+        """React to a key, given by its code; -1 stands for no key."""
         name = 'Esc' if key == 27 else chr(key).lower() if key >= 0 else ''
         if name in ('q', 'Esc'):
             self.done = True
@@ -69,39 +85,41 @@ class Viewer:
         elif name == 's':
             self._save()
 
-    def findings(self):
-        """A sentence on each match."""
+    def findings(self) -> list[str]:
+        """One line for each match."""
         sources = ['{}, {}'.format(*point) for point in self.points] or ['mask']
         if len(sources) > 1:
             sources = [f'{number}: {source}' for number, source in enumerate(sources, 1)]
-        pairs = zip(sources, self.matches, strict=False)  # no match without a point or a mask
+        pairs = zip(sources, self.matches, strict=False)  # nothing chosen yet: no matches
         return [f'{source} -> {describe(match)}' for source, match in pairs]
 
-    def summary(self):
+    def summary(self) -> str:
         """The line below the pictures."""
         return '   '.join([*self.findings(), '(red: the best match)']) if self.matches else HINT
 
-    def picture(self):
-        """The canvas without what only a window needs: what is saved."""
+    def picture(self) -> np.ndarray:
+        """The canvas to save, which leaves out what only a window needs: uint8 (H, W, 3)."""
         return self.board.draw(self.points, self.mask, self.matches, [self.summary()])
 
-    def draw(self):
-        """The canvas for the window."""
+    def draw(self) -> np.ndarray:
+        """The canvas for the window, with a line about the keys: uint8 (H, W, 3)."""
         self.changed = False
         lines = [self.message or self.summary(), KEYS]
         return self.board.draw(self.points, self.mask, self.matches, lines)
 
-    def _set(self, points, mask, matches):
+    def _set(
+        self, points: Sequence[Point], mask: np.ndarray | None, matches: Sequence[Match]
+    ) -> None:
         self.points, self.mask, self.matches = points, mask, matches
         self.message, self.changed = '', True
 
-    def _inside(self, place):
-        """The pixel of the source that is nearest to this one."""
+    def _inside(self, place: Point) -> Point:
+        """The pixel of the source that is nearest to this place."""
         height, width = self.board.source.size
         return min(max(place[0], 0), width - 1), min(max(place[1], 0), height - 1)
 
-    def _paint(self, place):
-        """A stroke of the brush from where it was to `place`, over what was painted before."""
+    def _paint(self, place: Point) -> None:
+        """Add a stroke of the brush, from where it was last to `place`, to the mask."""
         size = self.board.source.size
         mask = np.zeros(size, np.uint8) if self.mask is None else self.mask.astype(np.uint8)
         radius = round(BRUSH * max(size) / max(self.board.source.picture.shape))
@@ -109,7 +127,7 @@ class Viewer:
         self._last = place
         self.set_mask(mask > 0)
 
-    def _save(self):
+    def _save(self) -> None:
         names = (self.folder / f'correspondence_{number:03}.png' for number in range(1, 10**6))
         path = next(path for path in names if not path.exists())
         try:
@@ -120,39 +138,21 @@ class Viewer:
         self.changed = True
 
 
-def describe(match):
+def describe(match: Match) -> str:
     if match.point is None:
-        return 'nowhere, no cell of the target takes anything from there'
+        return 'nowhere: no place in the target reads from it'
     return '{}, {} with probability {:.3g}'.format(*match.point, match.probability)
 
 
-def save_picture(path, picture):
+def save_picture(path: Path, picture: np.ndarray) -> None:
+    """Write a picture, uint8 (H, W, 3), as a PNG."""
     with atomic_write(path) as part:
         Image.fromarray(picture).save(part, format='PNG')
 
 
-def check_display():
-    """Raise UserError where OpenCV cannot open a window.
-
-    Tried in a process of its own: with a DISPLAY that does not answer, Qt ends the process.
-    """
-    variables = ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')
-    reason = 'DISPLAY is not set'
-    if sys.platform != 'linux' or any(os.environ.get(name) for name in variables):
-        tried = subprocess.run([sys.executable, '-c', TRY_WINDOW], capture_output=True, text=True)
-        if tried.returncode == 0:
-            return
-        lines = [line for line in tried.stderr.splitlines() if 'display' in line or 'error' in line]
-        reason = lines[0].strip() if lines else f'OpenCV ends with {tried.returncode}'
-    raise UserError(
-        f'no display to open a window on ({reason}); name a source with --point X,Y or --mask and '
-        'write the picture with --save OUT.png'
-    )
-
-
-def show(viewer):
-    """Open the window; returns when it is closed or a key ends it."""
-    # without Qt's own menu, which would open on a right click
+def show(viewer: Viewer) -> None:
+    """Open the window; returns when it is closed or a key asks to quit."""
+    # WINDOW_GUI_NORMAL: without it, a right click would open Qt's own menu
     cv2.namedWindow(WINDOW, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
     cv2.setMouseCallback(WINDOW, lambda event, x, y, *_: viewer.on_mouse(event, x, y))
     while not viewer.done:
@@ -164,8 +164,9 @@ def show(viewer):
     cv2.destroyAllWindows()
 
 
-def is_closed():
+def is_closed() -> bool:
+    """Whether the user has closed the window."""
     try:
         return cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) < 1
-    except cv2.error:  # with its last window, Qt has gone
+    except cv2.error:  # Qt shuts down when its last window closes
         return True
