@@ -8,6 +8,8 @@ import torch.nn.functional as F
 
 from util.files import atomic_write
 
+Padding = tuple[int, int, int, int]  # left, right, top, bottom
+
 
 def as_float(image):
     """An image, uint8 or float in [0, 1] -> float32 in [0, 1]."""
@@ -45,9 +47,9 @@ def resize(x, size):
 
 
 def one_hot(mask, ids):
-    """Index mask (H, W) -> float32 (len(ids), H, W), 1 where the mask has that id."""
+    """Index masks (..., H, W) -> float32 (..., len(ids), H, W), 1 where a mask has that id."""
     ids = torch.as_tensor(ids, dtype=mask.dtype, device=mask.device)
-    return (mask == ids.view(-1, 1, 1)).float()
+    return (mask.unsqueeze(-3) == ids.view(-1, 1, 1)).float()
 
 
 def save_tensors(path, content):
