@@ -69,7 +69,7 @@ def test_an_image_of_another_size_is_refused_at_opening(folder):
 def test_an_unreadable_image_is_refused_at_opening(folder):
     (folder / '3.png').write_bytes(b'no image')
     with pytest.raises(
-        UserError, match=r'3\.png: cannot be read as an image \(no known image format'
+        UserError, match=r'3\.png: cannot be read as an image \(unknown format'
     ):
         open_source(folder)
 

@@ -1,4 +1,9 @@
-"""Pictures of every mode that Pillow writes, as the network gets them."""
+"""Pictures of every mode that Pillow can write, as the network receives them."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +14,7 @@ from tests.helpers import stand_in
 from util.errors import UserError
 from util.images import MAX_PIXELS, image_size, read_image
 
+ROOT = Path(__file__).parents[2]
 PICTURE = stand_in.clip(1, 40, 60)[0][0]
 GREY = np.asarray(Image.fromarray(PICTURE).convert('L'))
 
@@ -27,7 +33,7 @@ def test_exif_orientation_is_followed(tmp_path, orientation, suffix):
     assert expected.shape[:2] == ((40, 60) if orientation < 5 else (60, 40))
 
 
-def test_the_size_of_a_png_is_told_without_decoding_it(tmp_path):
+def test_the_size_of_a_png_is_read_without_decoding_it(tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / 'cut.png')
     content = (tmp_path / 'cut.png').read_bytes()
     (tmp_path / 'cut.png').write_bytes(content[: len(content) // 2])
@@ -36,7 +42,7 @@ def test_the_size_of_a_png_is_told_without_decoding_it(tmp_path):
 
 @pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L', 'LA', '1', 'P', 'I;16', 'CMYK', 'YCbCr'])
 def test_every_mode_gives_its_colours(tmp_path, mode):
-    """As well as the mode holds them; in JPEG where PNG has no such mode."""
+    """Up to the precision of the mode. Modes that PNG lacks are written as JPEG."""
     path = tmp_path / ('image.jpg' if mode in ('CMYK', 'YCbCr') else 'image.png')
     expected = PICTURE if mode[0] in 'RCYP' else np.repeat(GREY[..., None], 3, 2)
     if mode == 'I;16':
@@ -54,7 +60,7 @@ def test_every_mode_gives_its_colours(tmp_path, mode):
 
 
 @pytest.mark.parametrize('content', [b'', b'no image', b'\x89PNG\r\n\x1a\n', b'BM'])
-def test_a_file_that_is_no_image_is_refused(tmp_path, content):
+def test_a_file_that_is_not_an_image_is_refused(tmp_path, content):
     (tmp_path / 'no.png').write_bytes(content)
     for read in (read_image, image_size):
         with pytest.raises(UserError, match=r'no\.png: cannot be read as an image'):
@@ -66,25 +72,50 @@ def test_a_missing_file_is_refused(tmp_path):
         read_image(tmp_path / 'gone.png')
 
 
-def test_the_limit_of_pixels_is_told_from_the_header(tmp_path):
+PILLOWS_LIMIT = 2**30 // 4 // 3  # its default: it warns above, and refuses twice as many pixels
+HAS_WARNING = pytest.warns(Image.DecompressionBombWarning)
+
+
+@pytest.mark.parametrize(
+    'pillows_limit, context', [(None, contextlib.nullcontext()), (PILLOWS_LIMIT, HAS_WARNING)]
+)
+def test_the_pixel_limit_is_checked_on_the_header(tmp_path, monkeypatch, pillows_limit, context):
+    """In programs, which lift Pillow's own limit, and in library use, where it is active."""
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', pillows_limit)
     for height, allowed in ((MAX_PIXELS // 8192, True), (MAX_PIXELS // 8192 + 1, False)):
         (tmp_path / 'large.png').write_bytes(png(8192, height))
-        if allowed:
-            assert image_size(tmp_path / 'large.png') == (height, 8192)
-        else:
-            with pytest.raises(UserError, match=rf'large\.png: 8192x{height}, .* 134 million'):
+        with context:
+            if allowed:
+                assert image_size(tmp_path / 'large.png') == (height, 8192)
+                continue
+            with pytest.raises(UserError, match=rf'large\.png: 8192x{height}; .* 134 million'):
                 image_size(tmp_path / 'large.png')
+
+
+def test_a_picture_over_pillows_own_limit_is_refused_in_our_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', PILLOWS_LIMIT)
+    (tmp_path / 'bomb.png').write_bytes(png(60000, 60000))
+    with pytest.raises(UserError, match=r'bomb\.png: more than 134 million .*; scale it down'):
+        image_size(tmp_path / 'bomb.png')
+
+
+def test_importing_leaves_pillows_limit_alone():
+    """Programs lift it (util/device.py); a program that only uses the library keeps its guard."""
+    code = 'import util.images, util.masks, util.visualize; from PIL import Image; '
+    words = [sys.executable, '-c', code + 'print(Image.MAX_IMAGE_PIXELS)']
+    printed = subprocess.run(words, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    assert printed.strip() == str(PILLOWS_LIMIT)
 
 
 @pytest.mark.parametrize(
     'array, words',
     [
-        (np.ones((4, 6), np.float32), 'fractions'),
+        (np.ones((4, 6), np.float32), 'floating-point'),
         (np.full((4, 6), 70000, np.int32), 'more than 16 bits'),
         (np.full((4, 6), -1, np.int32), 'more than 16 bits'),
     ],
 )
-def test_values_without_a_known_white_are_refused(tmp_path, array, words):
+def test_pixels_whose_value_for_white_is_unknown_are_refused(tmp_path, array, words):
     Image.fromarray(array).save(tmp_path / 'values.tif')
     with pytest.raises(UserError, match=rf'values\.tif: .*{words}'):
         read_image(tmp_path / 'values.tif')

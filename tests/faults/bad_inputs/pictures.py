@@ -65,7 +65,7 @@ CASES = [
     Bad(
         'a vector drawing that Ghostscript would run',
         RUN,
-        ('00003.png', UNREADABLE, 'no known image format'),
+        ('00003.png', UNREADABLE, 'unknown format'),
         write(LAST, '%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 48 32\n%%EndComments\nshowpage\n'),
     ),
     Bad('a header of 60000 x 60000', RUN, ('00003.png', '60000x60000', '134 million'),
