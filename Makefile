@@ -1,4 +1,4 @@
-# make demo: see it work.  make test: check that it does.  Both need Python >= 3.10 and nothing else.
+# `make demo` shows what the project does, `make test` checks it. Both need only Python 3.10 or newer.
 PYTHON ?= python3
 BIN = .venv/bin
 
@@ -10,13 +10,14 @@ demo: .venv/installed
 test: .venv/installed-tests lint
 	$(BIN)/python -m pytest -q
 
-# The same tests with the oldest versions that requirements.txt admits; these need Python 3.10 or 3.11.
+# The same tests with the oldest versions that requirements.txt allows, on Python 3.10 or 3.11.
 test-oldest: .venv-oldest/installed
 	.venv-oldest/bin/python -m pytest -q
 
 lint: .venv/installed-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 install: .venv/installed
 
