@@ -47,7 +47,7 @@ def test_the_second_of_two_runs_is_refused(every, undisturbed, tmp_path, name, g
     words = program.resumed(tmp_path) if going_on else program.command(tmp_path)
     code, _, errors = Child(program.module, words).finish()
     (line,) = [line for line in errors.splitlines() if line.startswith('error:')]
-    assert (code, line) == (2, f'error: {folder}: another process is at work on it; wait for it')
+    assert (code, line) == (2, f'error: {folder}: in use by another process; wait until it ends')
     os.kill(first.process.pid, signal.SIGCONT)
     code, _, errors = first.finish()
     assert code == 0, errors
@@ -60,7 +60,7 @@ def test_the_demo_keeps_to_itself(tmp_path, capsys):
     words = ['--output', tmp_path / 'demo']
     holder = halted_at_work('scripts.demo', words, tmp_path / 'demo' / '.lock')
     line = refused(capsys, demo.main, '--output', tmp_path / 'demo')
-    assert line == f'error: {tmp_path / "demo"}: another process is at work on it; wait for it'
+    assert line == f'error: {tmp_path / "demo"}: in use by another process; wait until it ends'
     assert holder.kill(0)
 
 
@@ -101,5 +101,5 @@ def test_a_lock_that_was_removed_in_between_does_not_let_two_in(tmp_path, monkey
         lockf(*args)
 
     monkeypatch.setattr('fcntl.lockf', removed_first)
-    with pytest.raises(UserError, match='at work on it'), exclusive_lock(tmp_path, lock):
+    with pytest.raises(UserError, match='in use by another'), exclusive_lock(tmp_path, lock):
         pytest.fail('another could lock a new file of this name')

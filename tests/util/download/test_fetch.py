@@ -174,7 +174,7 @@ def test_one_process_at_a_time(path):
     ) as other:
         assert other.stdout.readline() == b'locked\n'
         with (
-            pytest.raises(UserError, match='another process is at work on it'),
+            pytest.raises(UserError, match='in use by another process'),
             exclusive_lock(path),
         ):
             pass
