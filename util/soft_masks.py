@@ -1,30 +1,34 @@
-"""Masks that were interpolated or compressed with loss: telling them, and mending them.
+"""Soft masks: detecting masks that were interpolated or lossily compressed, and repairing them.
 
-Their borders have values between those of the two areas that meet there. Codes are ids or
-colours, 0xRRGGBB; a colour here is (..., 3) float32, of an id too (its `blue`). Legend: H W the
-mask. Flat pixels equal their eight neighbours; solid ones also are flat's neighbours.
+The borders of such masks hold values between those of the two areas that meet there, and each of
+these values would count as an object. The thresholds below tell them from outlines, tiny objects
+and stripes, which people draw on purpose.
+
+Legend: H W the mask; codes are object ids or colours 0xRRGGBB, integers; colours are the same as
+float32 (..., 3), where an id is a shade of blue. A pixel is flat if it equals its eight
+neighbours, and solid if it is flat or next to a flat one.
 """
 
 import cv2
 import numpy as np
 
-MAX_LINES = 2  # values between two areas that are outlines in colours of their own
-MAX_STRAY = 0.05  # of the pixels between two areas: those of other outlines near by
-MIN_SHARE = 0.12  # of the pixels where these areas meet; tiny objects on a border are fewer
-MIN_PIXELS = 24
-MIN_BORDER = 0.02  # of all pixels where areas meet
-MAX_SPREAD = 0.1  # by rounding, and by the third of three areas that meet
-JPEG_GAP = 48  # levels; closer values in a JPEG are noise
+MAX_LINES = 2  # values between two areas that may be outlines drawn in colours of their own
+MAX_STRAY = 0.05  # share of the pixels between two areas that may belong to outlines near by
+MIN_SHARE = 0.12  # share of a border that a gradient covers at least; tiny objects cover less
+MIN_PIXELS = 24  # soft pixels in a mask, at least
+MIN_BORDER = 0.02  # soft pixels as a share of all pixels on borders, at least
+MAX_SPREAD = 0.1  # deviation of a mixture, caused by rounding or by a third area that is near
+JPEG_GAP = 48  # levels; values in a JPEG that are closer than this are noise
 NOISE = 16  # levels by which compression changes the colour of a flat place
-MIN_AREA = 1 / 200  # of the largest object; the flat specks of compression are smaller
-PENALTY = 8  # levels; what a pixel of distance counts
+MIN_AREA = 1 / 200  # of the largest object; flat specks that compression leaves are smaller
+PENALTY = 8  # levels of colour difference that count as much as one pixel of distance
 
 
-def is_soft(codes):
-    """Whether borders in a mask (H, W) are gradients.
+def is_soft(codes: np.ndarray) -> bool:
+    """Whether the borders in a mask (H, W) are gradients.
 
-    Where two areas meet, a gradient has many mixtures of them, on much of the border; outlines
-    have one value each, and tiny objects take little of it.
+    Where two areas meet, a gradient consists of many mixtures of them and covers much of the
+    border. Outlines have one value each, and tiny objects cover little of the border.
     """
     num_codes = len(np.unique(codes))
     if not MAX_LINES + 3 <= num_codes <= 256:
@@ -32,17 +36,20 @@ def is_soft(codes):
     colours = to_colours(codes)
     flat = is_flat(colours)
     solid = grow(flat)
-    low, high = around(colours, solid)
-    meeting = ~flat & (low < high).any(-1)
-    low, high, codes = low[meeting], high[meeting], codes[meeting]  # pixels, 3 and pixels
-    soft = ~solid[meeting] & is_mixture(colours[meeting], low, high)
+    # 1. Border pixels (N), and the colours of the two areas that meet there (N, 3).
+    low, high = neighbour_range(colours, solid)
+    on_border = ~flat & (low < high).any(-1)
+    low, high, codes = low[on_border], high[on_border], codes[on_border]
+    soft = ~solid[on_border] & is_mixture(colours[on_border], low, high)
+    # 2. Per pair of areas: how often each soft value occurs, the frequent values first.
     _, pair = np.unique(np.concatenate([low, high], -1), axis=0, return_inverse=True)
     pair = pair.ravel()  # NumPy 2.0 keeps the axis
     kinds, counts = np.unique(np.stack([pair[soft], codes[soft]]), axis=1, return_counts=True)
     num_pixels, num_soft = np.bincount(pair), np.bincount(pair, soft)
-    order = np.lexsort([-counts, kinds[0]])  # pair by pair, the frequent values first
+    order = np.lexsort([-counts, kinds[0]])
     pairs, counts = kinds[0][order], counts[order]
     rank = np.arange(len(pairs)) - np.searchsorted(pairs, pairs)
+    # 3. A pair is joined by a gradient if it has too many values for outlines on enough pixels.
     num_rest = np.bincount(pairs, counts * (rank >= MAX_LINES), minlength=len(num_pixels))
     num_values = np.bincount(pairs, minlength=len(num_pixels))
     has_many = (num_values > 2 * MAX_LINES) | (num_rest > MAX_STRAY * num_soft)
@@ -50,25 +57,25 @@ def is_soft(codes):
     return bool(num_soft[is_gradient].sum() > max(MIN_PIXELS, MIN_BORDER * len(pair)))
 
 
-def has_noise(codes):
-    """Whether values in a mask from a JPEG are so close that some must be noise."""
+def has_noise(codes: np.ndarray) -> bool:
+    """Whether values in a mask read from a JPEG are so close that some must be noise."""
     values = np.union1d(codes, 0)
     if len(values) > 256:
         return True
     colours = to_colours(values)
     gaps = np.abs(colours[:, None] - colours).max(-1)
-    return bool((gaps < JPEG_GAP).sum() > len(values))  # all are close to themselves
+    return bool((gaps < JPEG_GAP).sum() > len(values))  # each value is close to itself
 
 
-def snap(codes):
-    """Give each pixel of a soft mask (H, W) the value of an area: a similar one that is near."""
+def snap(codes: np.ndarray) -> np.ndarray:
+    """Give each pixel of a soft mask (H, W) the code of an area that is similar and near."""
     colours = to_colours(codes)
     flat = is_flat(colours)
     values = area_values(codes[flat], NOISE if codes.max() > 255 else 0)
     known = np.isin(codes, values)
     solid = grow(flat) & known
-    # the gradient from 0 to 4 passes 1, 2 and 3, which may be areas elsewhere
-    core = solid | (known & ~is_between(colours, *around(colours, solid)))
+    # A gradient from 0 to 4 passes through 1, 2 and 3, which may be areas elsewhere.
+    core = solid | (known & ~is_between(colours, *neighbour_range(colours, solid)))
     out, best = np.zeros_like(codes), np.full(codes.shape, np.inf, np.float32)
     for value in values:
         own = core & (codes == value)
@@ -80,13 +87,16 @@ def snap(codes):
     return out
 
 
-def area_values(codes, noise):
-    """The values of flat pixels (N), the frequent first, without specks and what is `noise` off."""
+def area_values(codes: np.ndarray, noise: int) -> list[int]:
+    """The codes of the areas in a mask, given its flat pixels (N), the largest area first.
+
+    Specks are left out, and so are codes within `noise` levels of a larger area's.
+    """
     values, areas = np.unique(codes, return_counts=True)
     least = MIN_AREA * areas[values != 0].max(initial=0)
     values = values[np.argsort(-areas * (areas >= least), kind='stable')]
     num_large = (areas >= least).sum()
-    kept = []
+    kept: list[int] = []
     for value in values[:num_large].tolist():
         gaps = [np.abs(to_colours(value) - to_colours(other)).max() for other in kept]
         if min(gaps, default=np.inf) > noise:
@@ -94,25 +104,28 @@ def area_values(codes, noise):
     return kept
 
 
-def to_colours(codes):
+def to_colours(codes: np.ndarray | int) -> np.ndarray:
+    """Codes of any shape as float32 (..., 3): red, green and blue."""
     codes = np.asarray(codes)
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], -1).astype(np.float32)
 
 
-def is_flat(colours):
+def is_flat(colours: np.ndarray) -> np.ndarray:
+    """bool (H, W): whether a pixel of (H, W, 3) equals its eight neighbours."""
     box = np.ones((3, 3), np.uint8)
     return (cv2.erode(colours, box) == cv2.dilate(colours, box)).all(-1)
 
 
-def grow(mask):
+def grow(mask: np.ndarray) -> np.ndarray:
+    """A bool mask (H, W) with one more pixel on every side."""
     return cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
-def around(colours, solid):
-    """The lowest and highest level of each channel in solid pixels around each pixel.
+def neighbour_range(colours: np.ndarray, solid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest level of each channel in the solid pixels around each pixel.
 
-    The neighbourhood is the smallest of 3, 5, 9 and 17 pixels that shows two colours; where none
-    does, the lowest is not below the highest.
+    The neighbourhood is the smallest one of 3, 5, 9 or 17 pixels that shows two colours. Where
+    none does, the lowest level is not below the highest. Both results are float32 (H, W, 3).
     """
     levels = np.where(solid[..., None], colours, np.float32(np.inf))
     minus = np.where(solid[..., None], colours, np.float32(-np.inf))
@@ -125,14 +138,17 @@ def around(colours, solid):
     return low, high
 
 
-def is_between(colours, low, high):
-    """Whether all channels lie between two levels, and one is neither of them."""
-    inside = (low <= colours) & (colours <= high)
-    return inside.all(-1) & ((low < colours) & (colours < high)).any(-1)
+def is_between(colours: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether all channels lie in low..high, and at least one of them strictly inside."""
+    within = ((low <= colours) & (colours <= high)).all(-1)
+    return np.asarray(within & ((low < colours) & (colours < high)).any(-1))
 
 
-def is_mixture(colours, low, high):
-    """Whether colours lie on the line between two: as far from its middle in all channels."""
+def is_mixture(colours: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether colours mix those of two areas, whose channels differ by `low` to `high`.
+
+    In a mixture, all channels are equally far from the middle, relative to their extent.
+    """
     extent = np.where(low < high, high - low, np.nan)
     off_middle = np.abs(2 * colours - low - high) / extent  # 0 to 1
     spread = np.nanmax(off_middle, -1) - np.nanmin(off_middle, -1)

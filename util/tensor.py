@@ -1,28 +1,39 @@
-"""Value ranges, padding to the network's stride, resizing, one-hot masks, files of tensors.
+"""Tensors: value ranges, padding, resizing, one-hot masks, and saving them.
 
-Legend: H W image, K objects.
+Legend: C channels, H W image, K objects.
 """
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from util.files import atomic_write
 
-Padding = tuple[int, int, int, int]  # left, right, top, bottom
+
+class Pads(NamedTuple):
+    """How many pixels are added on each side of an image."""
+
+    left: int
+    right: int
+    top: int
+    bottom: int
 
 
-def as_float(image):
-    """An image, uint8 or float in [0, 1] -> float32 in [0, 1]."""
+def as_float(image: torch.Tensor) -> torch.Tensor:
+    """An image as float32 in [0, 1]; it may be uint8, or floating-point in [0, 1] already."""
     return image / 255 if image.dtype == torch.uint8 else image.float()
 
 
-def padding(height, width, multiple):
-    """-> (left, right, top, bottom) up to multiples; the odd pixel goes to the right and bottom."""
+def padding(height: int, width: int, multiple: int) -> Pads:
+    """The pads that bring both sides to a multiple; an odd pixel goes to the right or bottom."""
     rows, columns = -height % multiple, -width % multiple
-    return columns // 2, columns - columns // 2, rows // 2, rows - rows // 2
+    return Pads(columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
 
 
-def pad(x, pads, value=0.0):
+def pad(x: torch.Tensor, pads: Pads, value: float | torch.Tensor = 0.0) -> torch.Tensor:
     """Surround x (..., C, H, W) with `value`: a number, or one per channel as (C, 1, 1)."""
     left, right, top, bottom = pads
     height, width = x.shape[-2:]
@@ -33,26 +44,26 @@ def pad(x, pads, value=0.0):
     return out
 
 
-def unpad(x, pads):
-    """The part of x (..., H, W) that `pad` was given."""
+def unpad(x: torch.Tensor, pads: Pads) -> torch.Tensor:
+    """Undo `pad` on x (..., H, W)."""
     left, right, top, bottom = pads
     return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
 
 
-def resize(x, size):
-    """Bilinear, without aligned corners: x (C, H, W) -> (C, *size)."""
+def resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Resize x (C, H, W) to (C, *size), bilinearly and without aligned corners."""
     if tuple(x.shape[-2:]) == tuple(size):
         return x
     return F.interpolate(x[None], tuple(size), mode='bilinear', align_corners=False)[0]
 
 
-def one_hot(mask, ids):
-    """Index masks (..., H, W) -> float32 (..., len(ids), H, W), 1 where a mask has that id."""
+def one_hot(mask: torch.Tensor, ids: Sequence[int] | torch.Tensor) -> torch.Tensor:
+    """Turn a mask of ids (H, W) into float32 (K, H, W), channel k being 1 where it is ids[k]."""
     ids = torch.as_tensor(ids, dtype=mask.dtype, device=mask.device)
-    return (mask.unsqueeze(-3) == ids.view(-1, 1, 1)).float()
+    return (mask == ids.view(-1, 1, 1)).float()
 
 
-def save_tensors(path, content):
+def save_tensors(path: str | Path, content: Any) -> None:
     """torch.save, atomically. Raises OSError if the disk is full, for example."""
     with atomic_write(path) as part, open(part, 'wb') as file:
         try:

@@ -1,11 +1,13 @@
+"""Padding, resizing and one-hot masks. More of them in test_properties.py."""
+
 import pytest
 import torch
 
-from util.tensor import one_hot, pad, padding, resize, unpad
+from util.tensor import Pads, one_hot, pad, padding, resize, unpad
 
 
 @pytest.mark.parametrize('height, width', [(16, 16), (17, 31), (1, 1), (480, 854)])
-def test_padding_reaches_the_next_multiple_with_the_odd_pixel_right_and_below(height, width):
+def test_padding_reaches_the_next_multiple_and_puts_an_odd_pixel_right_or_below(height, width):
     left, right, top, bottom = padding(height, width, 16)
     assert (height + top + bottom) % 16 == (width + left + right) % 16 == 0
     assert max(left + right, top + bottom) < 16
@@ -20,16 +22,16 @@ def test_unpad_undoes_pad():
     assert padded.shape == (2, 3, 32, 32)
     assert torch.equal(unpad(padded, pads), x)
     assert padded[:, :, 0, 0].tolist() == [[1, 2, 3]] * 2
-    assert unpad(x, (0, 0, 0, 0)).shape == x.shape
+    assert unpad(x, Pads(0, 0, 0, 0)).shape == x.shape
 
 
-def test_resize_keeps_a_constant_and_its_own_size():
+def test_resize_keeps_constants_and_does_nothing_at_the_same_size():
     x = torch.full((3, 10, 14), 0.25)
     assert resize(x, (10, 14)) is x
     torch.testing.assert_close(resize(x, (23, 9)), torch.full((3, 23, 9), 0.25))
 
 
-def test_one_hot_follows_the_order_of_the_ids():
+def test_one_hot_channels_follow_the_order_of_the_ids():
     mask = torch.tensor([[0, 7], [200, 7]], dtype=torch.uint8)
     channels = one_hot(mask, [200, 7, 5])
     assert channels.dtype == torch.float32
