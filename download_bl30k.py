@@ -7,7 +7,8 @@ python download_bl30k.py --only BL30K_a BL30K_b --from FOLDER_OF_TARS
 import argparse
 
 from util.download.catalogue import BL30K
-from util.download.options import add_archive_options, run
+from util.download.options import add_archive_options, download_options
+from util.download.run import run
 from util.errors import entry_point
 
 
@@ -15,7 +16,7 @@ from util.errors import entry_point
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_archive_options(parser, BL30K)
-    run(parser.parse_args(argv), BL30K)
+    run(BL30K, download_options(parser.parse_args(argv)))
 
 
 if __name__ == '__main__':

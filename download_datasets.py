@@ -8,7 +8,8 @@ python download_datasets.py --check
 import argparse
 
 from util.download.catalogue import DATASETS
-from util.download.options import add_archive_options, run
+from util.download.options import add_archive_options, download_options
+from util.download.run import run
 from util.errors import entry_point
 
 
@@ -16,7 +17,7 @@ from util.errors import entry_point
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_archive_options(parser, DATASETS)
-    run(parser.parse_args(argv), DATASETS)
+    run(DATASETS, download_options(parser.parse_args(argv)))
 
 
 if __name__ == '__main__':

@@ -12,7 +12,8 @@ from model.network import load_network
 from tests.helpers import stand_in
 from util.masks import save_mask
 
-pytest_plugins = ['tests.helpers.fault_programs']  # the fixtures `every` and `undisturbed`
+# the fixtures `every` and `undisturbed`; the fixture `site`
+pytest_plugins = ['tests.helpers.fault_programs', 'tests.helpers.loopback']
 torch.use_deterministic_algorithms(True)
 
 

@@ -1,9 +1,10 @@
-"""Everything there is to download, small, on a server on loopback."""
+"""Small versions of everything that can be downloaded, on a server on loopback."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
-from dataset.stages import STATIC_SETS
+from dataset.stage_options import STATIC_SETS
 from tests.helpers import benchmark_trees
 from tests.helpers.loopback import archive
 from tests.helpers.training_trees import own_tree, write_pair, write_videos
@@ -11,7 +12,7 @@ from util.download.catalogue import BL30K
 
 
 def make_content(folder):
-    """The trees that a complete download leaves -> the folder."""
+    """Write the trees that a complete download leaves into the folder, and return it."""
     for name in STATIC_SETS:
         write_pair(folder / 'static' / name, 'xyz')
     benchmark_trees.davis_2017(folder / 'DAVIS' / '2017', lengths=(3, 4))
@@ -25,25 +26,32 @@ def make_content(folder):
 
 
 def serve(site, folder, table):
-    """Put the archives of these trees below /mirror -> the table, a video or pair expected each."""
+    """Serve the archives of these trees below /mirror.
+
+    Returns the table, in which every tree is expected to have one video or pair.
+    """
     small = []
     for item in table:
         packed = folder.parent / item.file
-        content = archive(packed, folder / item.place, f'{Path(item.place).name}/')
+        content = archive(packed, folder / item.folder, f'{Path(item.folder).name}/')
         site.add(f'/mirror/{item.file}', content)
         packed.unlink()
-        small.append(item._replace(trees=tuple(tree._replace(count=1) for tree in item.trees)))
+        trees = tuple(replace(tree, count=1) for tree in item.trees)
+        small.append(replace(item, trees=trees))
     return small
 
 
 def serve_bl30k(site, folder, parts):
-    """parts: a string of one-letter videos for each part -> the table of these parts."""
+    """Serve parts of BL30K below /mirror, and return their table.
+
+    parts: for each of them a string, with one letter per video.
+    """
     small = []
     for item, videos in zip(BL30K, parts, strict=False):
         content = write_videos(folder / item.name, {name: [[[1]]] * 3 for name in videos})
         content = archive(folder / item.file, content, 'BL30K/')
         site.add(f'/mirror/{item.file}', content)
-        tree = item.trees[0]._replace(count=sum(map(len, parts)))
+        tree = replace(item.trees[0], count=sum(map(len, parts)))
         md5 = hashlib.md5(content).hexdigest()
-        small.append(item._replace(md5=md5, trees=(tree,), gigabytes=None))
+        small.append(replace(item, md5=md5, trees=(tree,), gigabytes=None))
     return small

@@ -1,11 +1,10 @@
-"""A web server on loopback that breaks off, forgets and refuses on demand. Nothing else is reached.
+"""A web server on loopback that breaks off, changes its files and refuses on demand.
 
-Also archives to serve: zip and tar files of folders.
+Also the archives that it serves, and the message with which a program gives up.
 """
 
 import re
 import socket
-import sys
 import tarfile
 import threading
 import zipfile
@@ -18,25 +17,31 @@ import pytest
 
 @dataclass
 class Page:
-    """What one address answers with."""
+    """What the server answers to requests for one path."""
 
     content: bytes
     headers: dict = field(default_factory=dict)
     status: int = 200
     takes_ranges: bool = True
-    content_range: str | None = None  # instead of the right one
-    failures: int = 0  # so many answers with 503 come first
-    cuts: list = field(default_factory=list)  # bytes after which the next answers break off
-    stall: threading.Event | None = None  # what a cut waits for, with the connection open
+    content_range: str | None = None  # sent instead of the right one
+    failures: int = 0  # number of answers with status 503 that come first
+    cuts: list = field(
+        default_factory=list
+    )  # sizes in bytes after which the next answers break off
+    stall: threading.Event | None = None  # keeps the connection open until it is set
 
 
 class Site:
-    """pages: dict path -> Page; asked: a list of (path, its Range header or None); sent: bytes."""
+    """The content of the server, and what was asked of it.
+
+    pages: dict path -> Page; asked: list of (path, Range header or None); sent: number of bytes.
+    """
 
     def __init__(self):
         self.pages, self.asked, self.sent, self.url = {}, [], 0, None
 
     def add(self, path, content, **options):
+        """Serve this content at a path, and return its URL."""
         self.pages[path] = Page(content, **options)
         return f'{self.url}{path}'
 
@@ -86,10 +91,11 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving():
+    """A running Site."""
     site = Site()
     server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
     server.site, server.daemon_threads = site, True
-    server.handle_error = lambda *_: None  # a client that is gone
+    server.handle_error = lambda *_: None  # the client has closed the connection
     site.url = f'http://127.0.0.1:{server.server_port}'
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -103,11 +109,11 @@ def serving():
 
 @pytest.fixture
 def site(monkeypatch):
-    """A running Site, instead of which nothing can be reached; retries do not wait."""
+    """A running Site; no other host can be reached, and retries do not wait."""
     look_up = socket.getaddrinfo
 
     def only_loopback(host, *args, **options):
-        assert host == '127.0.0.1', f'a test reaches for {host}'
+        assert host == '127.0.0.1', f'a test tries to reach {host}'
         return look_up(host, *args, **options)
 
     monkeypatch.setattr(socket, 'getaddrinfo', only_loopback)
@@ -120,7 +126,7 @@ def site(monkeypatch):
 
 
 def archive(path, folder, top=''):
-    """A folder's files, below `top`, as the zip or tar file `path` -> its bytes."""
+    """Pack a folder's files, below `top`, into the zip or tar file `path`; return its bytes."""
     files = sorted(file for file in folder.rglob('*') if file.is_file())
     if path.suffix == '.zip':
         with zipfile.ZipFile(path, 'w') as out:
@@ -134,20 +140,10 @@ def archive(path, folder, top=''):
 
 
 def refused(capsys, main, *words):
-    """The one sentence with which a program gives up."""
+    """The one error line with which a program ends when `main` is called with these words."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as end:
         main([str(word) for word in words])
     errors = capsys.readouterr().err
     assert end.value.code == 2 and errors.count('error: ') == 1, errors
     return errors.splitlines()[-1]
-
-
-LOCK = """
-import sys, pathlib
-from util.files import only_one
-with only_one(pathlib.Path(sys.argv[1])):
-    print('locked', flush=True)
-    sys.stdin.read()
-"""
-HOLD_LOCK = [sys.executable, '-c', LOCK]  # the path is to follow; until its stdin is closed

@@ -6,17 +6,17 @@ import pytest
 import torch
 
 import download_model
-from tests.helpers.loopback import refused, site
+from tests.helpers.loopback import refused
 from tests.helpers.propagate_runs import names_in
-from util.options import DEFAULT_MODEL
+from util.options import PUBLISHED_WEIGHTS
 
-__all__ = ['site']
 CONTENT = b'weights'
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
 def words(site, tmp_path):
+    """Options with which download_model.py finds the weights on loopback."""
     for name in ('propagation_model.pth', 'propagation_model_s02.pth'):
         site.add(f'/mirror/{name}', CONTENT)
     return ['--mirror', f'{site.url}/mirror', '--root', str(tmp_path), '--yes']
@@ -24,11 +24,11 @@ def words(site, tmp_path):
 
 @pytest.fixture
 def any_file_loads(monkeypatch):
-    """Reading 200 MB each time would take long."""
-    monkeypatch.setattr('model.network.load_network', lambda path, multi_object: None)
+    """Any file is a checkpoint; reading 200 MB each time would take long."""
+    monkeypatch.setattr('util.download.weights.load_network', lambda path, multi_object: None)
 
 
-def test_weights_of_this_network_come_in(words, tmp_path, checkpoint, site):
+def test_weights_of_this_network_are_downloaded(words, tmp_path, checkpoint, site):
     content = site.pages['/mirror/propagation_model.pth'].content = checkpoint.read_bytes()
     download_model.main(words)
     assert names_in(tmp_path) == {'propagation_model.pth', 'propagation_model.pth.sha256'}
@@ -36,7 +36,7 @@ def test_weights_of_this_network_come_in(words, tmp_path, checkpoint, site):
 
 
 @pytest.mark.usefixtures('any_file_loads')
-def test_weights_come_once_and_are_checked_from_then_on(words, tmp_path, site, capsys):
+def test_weights_are_downloaded_once_and_checked_from_then_on(words, tmp_path, site, capsys):
     download_model.main(words)
     path = tmp_path / 'propagation_model.pth'
     assert path.with_name('propagation_model.pth.sha256').read_text() == f'{DIGEST}  {path.name}\n'
@@ -51,20 +51,20 @@ def test_weights_come_once_and_are_checked_from_then_on(words, tmp_path, site, c
 
 
 @pytest.mark.usefixtures('any_file_loads')
-def test_s02_has_a_name_of_its_own(words, tmp_path):
+def test_s02_has_its_own_file_name(words, tmp_path):
     download_model.main([*words, '--s02'])
     assert names_in(tmp_path) == {'propagation_model_s02.pth', 'propagation_model_s02.pth.sha256'}
 
 
 @pytest.mark.usefixtures('any_file_loads')
-def test_weights_put_there_by_hand_are_recorded(words, tmp_path, site):
+def test_the_checksum_of_weights_obtained_by_hand_is_recorded(words, tmp_path, site):
     (tmp_path / 'propagation_model.pth').write_bytes(CONTENT)
     download_model.main(words)
     assert not site.asked
     assert (tmp_path / 'propagation_model.pth.sha256').read_text().startswith(DIGEST)
 
 
-def test_a_file_that_is_no_such_network_gets_no_name(words, tmp_path, capsys, site):
+def test_a_file_that_is_not_a_checkpoint_of_this_network_is_removed(words, tmp_path, capsys, site):
     torch.save({'mask_rgb_encoder.conv1.weight': torch.zeros(64, 5, 7, 7)}, tmp_path / 'other.pth')
     for content, reason in (
         ((tmp_path / 'other.pth').read_bytes(), '596 missing: '),
@@ -76,24 +76,24 @@ def test_a_file_that_is_no_such_network_gets_no_name(words, tmp_path, capsys, si
 
 
 @pytest.mark.usefixtures('any_file_loads')
-def test_other_weights_than_those_recorded_are_refused(words, tmp_path, capsys):
+def test_weights_with_another_checksum_than_the_recorded_one_are_refused(words, tmp_path, capsys):
     (tmp_path / 'propagation_model.pth.sha256').write_text('00  propagation_model.pth\n')
     assert 'its SHA-256 is ' in refused(capsys, download_model.main, *words)
     assert names_in(tmp_path) == {'propagation_model.pth.sha256'}
 
 
-def test_check_and_list_fetch_nothing(words, tmp_path, site, capsys):
+def test_check_and_list_download_nothing(words, tmp_path, site, capsys):
     with pytest.raises(SystemExit) as end:
         download_model.main([*words, '--check'])
     assert end.value.code == 1
     download_model.main([*words, '--list'])
-    assert capsys.readouterr().out.count('not there') == 3
+    assert capsys.readouterr().out.count('missing') == 3
     assert not site.asked and not names_in(tmp_path)
 
 
-def test_without_yes_the_terms_are_asked_for(words, capsys):
+def test_without_yes_the_terms_must_be_confirmed(words, capsys):
     assert 'pass --yes' in refused(capsys, download_model.main, *words[:-1])
 
 
-def test_the_default_is_where_every_program_looks():
-    assert DEFAULT_MODEL.name == 'propagation_model.pth' == download_model.S012.file
+def test_the_default_is_the_file_that_every_program_looks_for():
+    assert PUBLISHED_WEIGHTS.name == 'propagation_model.pth' == download_model.S012.file

@@ -13,21 +13,20 @@ import pytest
 
 import download_bl30k
 import download_datasets
-from dataset.stages import DEFAULT_ROOTS, STATIC_SETS
+from dataset.stage_options import DEFAULT_ROOTS, STATIC_SETS
 from tests.helpers.downloads import make_content, serve, serve_bl30k
-from tests.helpers.loopback import refused, site
+from tests.helpers.loopback import refused
 from tests.helpers.propagate_runs import files_in, hear_ctrl_c, names_in
 from tests.helpers.training_trees import own_tree
 from util.download.catalogue import BL30K, DATASETS, STATIC, TERMS
-from util.download.options import PROJECT
+from util.options import PROJECT
 
-__all__ = ['site']
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def words(site, tmp_path, monkeypatch):
-    """Options with which download_datasets.py finds all it wants on loopback."""
+    """Options with which download_datasets.py finds all archives on loopback."""
     monkeypatch.setattr('builtins.input', None)
     content = make_content(tmp_path / 'content')
     small = serve(site, content, DATASETS)
@@ -35,19 +34,19 @@ def words(site, tmp_path, monkeypatch):
     return ['--mirror', f'{site.url}/mirror', '--yes', '--root', str(tmp_path / 'root')]
 
 
-def test_everything_lands_where_training_and_evaluation_look(words, tmp_path, site, capsys):
+def test_everything_is_installed_where_training_and_evaluation_look(words, tmp_path, site, capsys):
     download_datasets.main(words)
     found, expected = files_in(tmp_path / 'root'), files_in(tmp_path / 'content')
     assert found == expected
     printed = capsys.readouterr().out
-    assert f'{"YouTube/train_480p":36} INCOMPLETE   not there; scripts/resize_youtube' in printed
+    assert f'{"YouTube/train_480p":36} INCOMPLETE   missing; run scripts/resize_youtube' in printed
     assert f'{"DAVIS/2017/trainval":36} complete     2 videos, 7 frames, 7 masks' in printed
     site.asked.clear()
     download_datasets.main(words)
-    assert not site.asked, 'a second run has nothing to fetch'
+    assert not site.asked, 'a second run has nothing to download'
 
 
-def test_only_what_is_missing_is_fetched(words, tmp_path, site):
+def test_only_what_is_missing_is_downloaded(words, tmp_path, site):
     (tmp_path / 'root' / 'DAVIS').mkdir(parents=True)
     (tmp_path / 'root' / 'DAVIS' / '2016').symlink_to(tmp_path / 'content' / 'DAVIS' / '2016')
     (tmp_path / 'root' / 'DAVIS' / '2017').mkdir()
@@ -57,13 +56,13 @@ def test_only_what_is_missing_is_fetched(words, tmp_path, site):
     assert names_in(tmp_path / 'root' / 'DAVIS' / '2017') == {'trainval'}
 
 
-def test_train_need_not_stay_once_it_is_resized(words, tmp_path, site):
+def test_the_original_youtube_train_may_be_removed_once_it_is_resized(words, tmp_path, site):
     own_tree(tmp_path / 'root' / 'YouTube' / 'train_480p')
     download_datasets.main([*words, '--only', 'youtube-train'])
     assert not site.asked
 
 
-def test_an_archive_got_by_hand_is_used(words, tmp_path, site):
+def test_an_archive_obtained_by_hand_is_used(words, tmp_path, site):
     path, root = '/mirror/davis-2016.zip', tmp_path / 'root'
     only = ['--only', 'davis-2016']
     elsewhere = tmp_path / 'elsewhere'
@@ -77,14 +76,14 @@ def test_an_archive_got_by_hand_is_used(words, tmp_path, site):
     assert names_in(elsewhere) == {'davis-2016.zip'} and names_in(root) == {'DAVIS'}
 
 
-def test_an_archive_that_is_not_in_the_folder_given_is_named(words, tmp_path, capsys, site):
+def test_an_archive_that_is_missing_in_the_given_folder_is_reported(words, tmp_path, capsys, site):
     error = refused(capsys, download_datasets.main, *words, '--from', tmp_path)
-    assert error.endswith('static.zip: no such file; put it there or, with --only, name those '
-                          'that you have')  # fmt: skip
+    assert error.endswith('static.zip: no such file; put it there or, with --only, name the '
+                          'archives that you have')  # fmt: skip
     assert not site.asked and not (tmp_path / 'root').exists()
 
 
-def test_check_counts_and_answers_with_its_exit_code(words, tmp_path, capsys):
+def test_check_counts_and_its_exit_code_says_whether_all_is_complete(words, tmp_path, capsys):
     check = ['--check', '--root', str(tmp_path / 'root'), '--only', 'davis-2017', 'static']
     with pytest.raises(SystemExit) as end:
         download_datasets.main(check)
@@ -110,11 +109,11 @@ def test_check_counts_and_answers_with_its_exit_code(words, tmp_path, capsys):
     assert len(lines) == 1 + len(STATIC_SETS)
 
 
-def test_list_fetches_nothing(words, capsys, site):
+def test_list_downloads_nothing(words, capsys, site):
     download_datasets.main([*words, '--list'])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [item.name for item in DATASETS]
-    assert all('not there' in line for line in lines) and not site.asked
+    assert all('missing' in line for line in lines) and not site.asked
 
 
 class Terminal(io.StringIO):
@@ -123,7 +122,9 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize('answer, agreed', [('y', True), ('', False), ('no', False), (None, False)])
-def test_the_terms_are_shown_and_asked_for(words, capsys, site, monkeypatch, answer, agreed):
+def test_the_terms_are_shown_and_must_be_confirmed(
+    words, capsys, site, monkeypatch, answer, agreed
+):
     def reply(question):
         assert question == 'Download under these terms? [y/N] '
         if answer is None:
@@ -133,7 +134,7 @@ def test_the_terms_are_shown_and_asked_for(words, capsys, site, monkeypatch, ans
     words.remove('--yes')
     only = ['--only', 'davis-2016', 'davis-2017']
     error = refused(capsys, download_datasets.main, *words, *only)
-    assert error.endswith('nobody is there to ask; pass --yes')
+    assert error.endswith('there is no terminal to ask on; pass --yes to accept them')
     monkeypatch.setattr('sys.stdin', Terminal())
     monkeypatch.setattr('builtins.input', reply)
     if agreed:
@@ -145,9 +146,9 @@ def test_the_terms_are_shown_and_asked_for(words, capsys, site, monkeypatch, ans
     assert bool(site.asked) == agreed
 
 
-def test_ctrl_c_keeps_what_has_come(words, tmp_path, site):
+def test_ctrl_c_keeps_what_has_arrived(words, tmp_path, site):
     page = site.pages['/mirror/davis-2016.zip']
-    page.content = b'x' * 400_000 + page.content  # which a zip may begin with
+    page.content = b'x' * 400_000 + page.content  # a zip file may begin with other bytes
     page.cuts, page.stall = [300_000], threading.Event()
     words += ['--only', 'davis-2016']
     process = subprocess.Popen(
@@ -194,14 +195,14 @@ def test_ctrl_c_while_unpacking_keeps_the_archive(words, tmp_path, monkeypatch, 
 
 @pytest.fixture
 def bl30k(site, tmp_path, monkeypatch):
-    """Two parts of three videos in all -> options with which download_bl30k.py finds them."""
+    """Options with which download_bl30k.py finds two parts, of three videos in all."""
     monkeypatch.setattr('builtins.input', None)
     small = serve_bl30k(site, tmp_path, ('ab', 'c'))
     monkeypatch.setattr('download_bl30k.BL30K', small)
     return ['--mirror', f'{site.url}/mirror', '--yes', '--root', str(tmp_path / 'root')]
 
 
-def test_parts_of_bl30k_become_one_tree_and_are_not_fetched_again(bl30k, tmp_path, site, capsys):
+def test_parts_of_bl30k_become_one_tree_and_are_not_downloaded_again(bl30k, tmp_path, site, capsys):
     download_bl30k.main([*bl30k, '--only', 'BL30K_a'])
     printed = capsys.readouterr().out
     assert 'INCOMPLETE   2 videos, 6 frames, 6 masks; 3 videos are published' in printed
@@ -217,31 +218,32 @@ def test_parts_of_bl30k_become_one_tree_and_are_not_fetched_again(bl30k, tmp_pat
 def test_a_part_with_another_md5_is_not_unpacked(bl30k, tmp_path, site, capsys):
     site.pages['/mirror/BL30K_b.tar'].content += b'x'
     error = refused(capsys, download_bl30k.main, *bl30k)
-    assert 'BL30K_b.tar.part: its MD5 is ' in error and error.endswith('; get it again')
+    assert 'BL30K_b.tar.part: its MD5 is ' in error and error.endswith('; download it again')
     assert names_in(tmp_path / 'root' / 'BL30K' / 'JPEGImages') == set('ab')
-    (tmp_path / 'BL30K_b.tar').write_bytes(b'of another origin')
+    (tmp_path / 'BL30K_b.tar').write_bytes(b'from somewhere else')
     error = refused(capsys, download_bl30k.main, *bl30k, '--from', tmp_path)
     assert f'{tmp_path / "BL30K_b.tar"}: its MD5 is ' in error
     assert names_in(tmp_path / 'root') == {'BL30K'}
 
 
-def test_bl30k_is_not_begun_without_room_for_all_of_it(tmp_path, monkeypatch, capsys, site):
+def test_bl30k_is_not_started_without_space_for_all_of_it(tmp_path, monkeypatch, capsys, site):
     for options, needed in (([], 805), (['--keep'], 1380), (['--only', 'BL30K_c'], 230)):
         monkeypatch.setattr(
             'shutil.disk_usage', lambda _, n=needed: type('', (), {'free': n * 10**9 - 1})
         )
         error = refused(capsys, download_bl30k.main, '--yes', '--root', tmp_path, *options)
-        assert f'unpacked, needs about {needed}.0 GB' in error
+        assert 'downloading and unpacking BL30K_' in error
+        assert f'needs about {needed}.0 GB' in error
     assert not site.asked
 
 
-def test_the_defaults_are_those_of_training():
-    assert {tree.place for tree in STATIC} == {f'static/{name}' for name in STATIC_SETS}
+def test_the_default_folders_are_those_of_training():
+    assert {tree.folder for tree in STATIC} == {f'static/{name}' for name in STATIC_SETS}
     assert PROJECT == ROOT
-    folders = {item.place.split('/')[0] for item in (*DATASETS, *BL30K)}
+    folders = {item.folder.split('/')[0] for item in (*DATASETS, *BL30K)}
     assert {f'../{folder}' for folder in folders} == set(DEFAULT_ROOTS.values())
 
 
-def test_a_mirror_that_is_no_url_is_told(capsys):
+def test_a_mirror_that_is_not_a_url_is_reported(capsys):
     error = refused(capsys, download_datasets.main, '--mirror', 'example.org', '--yes')
     assert error == 'error: --mirror example.org: must start with http:// or https://'

@@ -1,146 +1,98 @@
-"""Everything that can be downloaded: one table of files, the trees they become, and their terms.
+"""Everything that can be downloaded: files, the trees they are unpacked to, and their terms.
 
-Sources, counts and layout: the published code of MiVOS and the pages under TERMS. Nothing heavy is
-imported here.
+Locations, counts and layout come from the published code of MiVOS and the pages named in TERMS.
+Nothing heavy is imported here.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal
+
+from dataset.stage_options import STATIC_SETS
+
+VIDEOS = ('JPEGImages', 'Annotations')  # folders of frames and of masks
 
 
-class Tree(NamedTuple):
-    """A folder of data, and what is known of it when it is complete."""
+@dataclass(frozen=True)
+class Tree:
+    """A folder of data, and what is known about it when it is complete."""
 
-    place: str  # below the root
-    count: int | None  # of videos or pairs; None: not known
-    unit: str = 'videos'  # JPEGImages/ and Annotations/; or pairs of x.jpg and x.png
-    masks: str | None = 'all'  # frames with a mask: all, some in each video, or None
-    lists: tuple = ()  # files that it has beside them
-    remedy: str = 'move it away and download it again'
+    folder: str  # below the root
+    count: int | None  # videos or pairs that are published; None: not known
+    unit: Literal['videos', 'pairs'] = 'videos'  # JPEGImages/ and Annotations/; or x.jpg and x.png
+    masks: Literal['all', 'some'] | None = 'all'  # which frames have one; None: it has no masks
+    lists: tuple[str, ...] = ()  # files that belong to it and name its videos
+    remedy: str | None = None  # how to complete it; None: download it again
 
 
-class Download(NamedTuple):
-    """A file that can be downloaded."""
+@dataclass(frozen=True)
+class Download:
+    """A file that can be downloaded: an archive of trees, or weights (without a folder)."""
 
     name: str  # for --only
-    source: str  # drive:ID, or databank:FILE
+    origin: str  # drive:ID on Google Drive, or databank:FILE in the Illinois Data Bank
     file: str  # its name on this disk, below the root
-    terms: str  # of TERMS
-    place: str = ''  # folder below the root that its content becomes
-    holds: tuple = ()  # folders by which this content is known, wherever in an archive it lies
-    depth: int = 0  # 0: that folder is moved as a whole; n: its members n levels down, one by one
-    trees: tuple = ()
-    merges: bool = False  # one of several archives that become one tree
-    gigabytes: int | None = None  # about; None: not known
+    terms: str  # a key of TERMS
+    folder: str = ''  # below the root, where its content goes
+    markers: tuple[str, ...] = ()  # the folder that holds all of these is its content
+    depth: int = 0  # 0: move the content as a whole; n: one by one what lies n levels inside it
+    trees: tuple[Tree, ...] = ()
+    is_part: bool = False  # one of several archives that are merged into one tree
+    gigabytes: int | None = None  # approximate; None: not known
     md5: str | None = None
 
 
-def static_set(name, count):
-    return Tree(f'static/{name}', count, 'pairs')
+def video_archive(name: str, drive_id: str, terms: str, tree: Tree, folder: str = '') -> Download:
+    """A zip file on Google Drive; its content goes to `folder`, by default to the tree's own."""
+    markers, folder = VIDEOS if tree.masks else VIDEOS[:1], folder or tree.folder
+    return Download(name, f'drive:{drive_id}', f'{name}.zip', terms, folder, markers, trees=(tree,))
 
 
-VIDEOS = ('JPEGImages', 'Annotations')
-LISTS_2017 = ('ImageSets/2017/train.txt', 'ImageSets/2017/val.txt')
-STATIC = (
-    static_set('fss', 10_000),  # 1000 classes of 10
-    static_set('DUTS-TR', 10_553),
-    static_set('DUTS-TE', 5_019),
-    static_set('ecssd', 1_000),
-    static_set('BIG_small', None),
-    static_set('HRSOD_small', None),
+STATIC = tuple(
+    Tree(f'static/{name}', each.num_pairs, 'pairs') for name, each in STATIC_SETS.items()
 )
+TRAINVAL_LISTS = ('ImageSets/2017/train.txt', 'ImageSets/2017/val.txt')
+TESTDEV_LISTS = ('ImageSets/2017/test-dev.txt',)
+RESIZE = 'run scripts/resize_youtube.py to make it from YouTube/train'
 DATASETS = (
     Download(
-        'static',
-        'drive:1wUJq3HcLdN-z1t4CsUhjeZ9BVDb9YKLd',
-        'static.zip',
-        'static',
-        'static',
-        ('DUTS-TR',),
-        depth=1,
-        trees=STATIC,
+        'static', 'drive:1wUJq3HcLdN-z1t4CsUhjeZ9BVDb9YKLd', 'static.zip', 'static',
+        folder='static', markers=('DUTS-TR',), depth=1, trees=STATIC,
     ),
-    Download(
-        'davis-2016',
-        'drive:198aRlh5CpAoFz0hfRgYbiNenn_K8DxWD',
-        'davis-2016.zip',
-        'davis',
-        'DAVIS/2016',
-        VIDEOS,
-        trees=(Tree('DAVIS/2016', 50),),
+    video_archive(
+        'davis-2016', '198aRlh5CpAoFz0hfRgYbiNenn_K8DxWD', 'davis', Tree('DAVIS/2016', 50),
     ),
-    Download(
-        'davis-2017',
-        'drive:1kiaxrX_4GuW6NmiVuKGSGVoKGWjOdp6d',
-        'davis-2017.zip',
-        'davis',
-        'DAVIS/2017/trainval',
-        VIDEOS,
-        trees=(Tree('DAVIS/2017/trainval', 60 + 30, lists=LISTS_2017),),
+    video_archive(
+        'davis-2017', '1kiaxrX_4GuW6NmiVuKGSGVoKGWjOdp6d', 'davis',
+        Tree('DAVIS/2017/trainval', 60 + 30, lists=TRAINVAL_LISTS),
     ),
-    Download(
-        'davis-2017-testdev',
-        'drive:1fmkxU2v9cQwyb62Tj1xFDdh2p4kDsUzD',
-        'davis-2017-testdev.zip',
-        'davis',
-        'DAVIS/2017/test-dev',
-        VIDEOS,
-        trees=(
-            Tree('DAVIS/2017/test-dev', 30, masks='some', lists=('ImageSets/2017/test-dev.txt',)),
-        ),
+    video_archive(
+        'davis-2017-testdev', '1fmkxU2v9cQwyb62Tj1xFDdh2p4kDsUzD', 'davis',
+        Tree('DAVIS/2017/test-dev', 30, masks='some', lists=TESTDEV_LISTS),
     ),
-    Download(
-        'youtube-train',
-        'drive:13Eqw0gVK-AO5B-cqvJ203mZ2vzWck9s4',
-        'youtube-train.zip',
-        'youtube',
-        'YouTube/train',
-        VIDEOS,
-        trees=(
-            Tree(
-                'YouTube/train_480p',
-                3_471,
-                masks='some',
-                remedy='scripts/resize_youtube.py makes it of YouTube/train',
-            ),
-        ),
+    video_archive(
+        'youtube-train', '13Eqw0gVK-AO5B-cqvJ203mZ2vzWck9s4', 'youtube',
+        Tree('YouTube/train_480p', 3_471, masks='some', remedy=RESIZE), folder='YouTube/train',
     ),
-    Download(
-        'youtube-valid',
-        'drive:1o586Wjya-f2ohxYf9C1RlRH-gkrzGS8t',
-        'youtube-valid.zip',
-        'youtube',
-        'YouTube/valid',
-        VIDEOS,
-        trees=(Tree('YouTube/valid', 507, masks='some'),),  # of 2019
+    video_archive(
+        'youtube-valid', '1o586Wjya-f2ohxYf9C1RlRH-gkrzGS8t', 'youtube',
+        Tree('YouTube/valid', 507, masks='some'),  # the validation set of 2019
     ),
-    Download(
-        'youtube-valid-all',
-        'drive:1rWQzZcMskgpEQOZdJPJ7eTmLCBEIIpEN',
-        'youtube-valid-all.zip',
-        'youtube',
-        'YouTube/all_frames/valid_all_frames',
-        ('JPEGImages',),
-        trees=(Tree('YouTube/all_frames/valid_all_frames', 507, masks=None),),
+    video_archive(
+        'youtube-valid-all', '1rWQzZcMskgpEQOZdJPJ7eTmLCBEIIpEN', 'youtube',
+        Tree('YouTube/all_frames/valid_all_frames', 507, masks=None),
     ),
-)
+)  # fmt: skip
 
-BL30K_TREE = Tree('BL30K', 29_989, remedy='download_bl30k.py fetches the parts that are missing')
+BL30K_TREE = Tree('BL30K', 29_989, remedy='run download_bl30k.py to fetch the missing parts')
 
 
-def bl30k_part(letter, md5):
+def bl30k_part(letter: str, md5: str) -> Download:
+    """One of the six archives of BL30K; they are merged video by video."""
+    name = f'BL30K_{letter}'
     return Download(
-        f'BL30K_{letter}',
-        f'databank:BL30K_{letter}.tar',
-        f'BL30K_{letter}.tar',
-        'bl30k',
-        'BL30K',
-        VIDEOS,
-        depth=2,  # JPEGImages/VIDEO
-        trees=(BL30K_TREE,),
-        merges=True,
-        gigabytes=115,
-        md5=md5,
-    )
+        name, f'databank:{name}.tar', f'{name}.tar', 'bl30k', 'BL30K', VIDEOS, depth=2,
+        trees=(BL30K_TREE,), is_part=True, gigabytes=115, md5=md5,
+    )  # fmt: skip
 
 
 BL30K = (
@@ -161,20 +113,24 @@ S02 = Download(
 
 TERMS = {
     'static': (
-        'Static images, collected for MiVOS from sets published for research, each under the terms '
-        'of its authors: FSS-1000 (github.com/HKUSTCV/FSS-1000), DUTS '
+        'Static images that the authors of MiVOS collected from datasets published for research, '
+        'each under the terms of its own authors: FSS-1000 (github.com/HKUSTCV/FSS-1000), DUTS '
         '(saliencydetection.net/duts), ECSSD '
         '(www.cse.cuhk.edu.hk/leojia/projects/hsaliency), BIG (github.com/hkchengrex/CascadePSP), '
         'HRSOD (github.com/yi94code/HRSOD).'
     ),
     'davis': 'DAVIS (davischallenge.org): for non-commercial use, under the terms on that page.',
     'youtube': (
-        'YouTube-VOS (youtube-vos.org): for non-commercial research only; its annotations under '
-        'CC BY 4.0.'
+        'YouTube-VOS (youtube-vos.org): for non-commercial research only; the annotations are '
+        'licensed under CC BY 4.0.'
     ),
-    'bl30k': 'BL30K (doi.org/10.13012/B2IDB-1702934_V1): under CC BY, its authors to be named.',
+    'bl30k': (
+        'BL30K (doi.org/10.13012/B2IDB-1702934_V1): licensed under CC BY; you must credit its '
+        'authors.'
+    ),
     'weights': (
-        'Weights of MiVOS, by its authors, under the terms on their page '
-        '(github.com/hkchengrex/Mask-Propagation); trained on the sets that README.md names.'
+        'Weights of MiVOS, published by its authors under the terms on their page '
+        '(github.com/hkchengrex/Mask-Propagation); README.md lists the datasets they were trained '
+        'on.'
     ),
 }

@@ -1,40 +1,29 @@
-"""Space on the disk, sizes, checksums, and one process at a time."""
+"""Free space on the disk, and numbers of bytes as people read them."""
 
 import contextlib
-import hashlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from util.errors import UserError
-from util.progress import progress_bar
 
 
-def check_md5(path, expected):
-    """Raise UserError unless the file has this MD5; None is not known and passes."""
-    if expected is None:
-        return
-    digest = hashlib.md5()
-    with open(path, 'rb') as file, progress_bar(in_mb(size_of(path)), 'MB checked') as bar:
-        while block := file.read(1 << 20):
-            digest.update(block)
-            bar.update(in_mb(file.tell()))
-    if digest.hexdigest() != expected:
-        found = f'its MD5 is {digest.hexdigest()} instead of {expected}'
-        raise UserError(f'{path}: {found}, so it is not the published file; get it again')
+def check_space(folder: Path, needed: int, purpose: str) -> None:
+    """Raise UserError if the disk of `folder` has less than `needed` bytes free.
 
-
-def check_space(folder, needed, what):
+    purpose: what needs them, to begin the message with; 'unpacking x.zip', for example.
+    """
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f'{folder}: {what} needs about {readable(needed)}, {readable(free)} are free; make '
-            'room there or choose another --root'
+            f'{folder}: {purpose} needs about {readable_size(needed)}, but only '
+            f'{readable_size(free)} is free; make room there or choose another --root'
         )
 
 
 @contextlib.contextmanager
-def naming(path):
-    """An OSError in here names `path`: that a disk is full comes without a name."""
+def naming_file(path: Path) -> Iterator[None]:
+    """Add `path` to an OSError that names no file; a full disk raises one while writing."""
     try:
         yield
     except OSError as error:
@@ -42,14 +31,16 @@ def naming(path):
         raise
 
 
-def size_of(path):
-    return Path(path).stat().st_size if Path(path).exists() else 0
+def file_size(path: Path) -> int:
+    """Size in bytes; 0 for a file that does not exist."""
+    return path.stat().st_size if path.exists() else 0
 
 
-def in_mb(number):
-    return -(-number // 10**6)  # rounded up, so that a bar is never without a length
+def whole_megabytes(size: int) -> int:
+    """Bytes in MB, rounded up so that the progress bar of a small file has a length, too."""
+    return -(-size // 10**6)
 
 
-def readable(number):
-    """Bytes as people count them."""
-    return f'{number / 1e9:.1f} GB' if number >= 1e9 else f'{number / 1e6:.1f} MB'
+def readable_size(size: int) -> str:
+    """Bytes as '1.5 MB' or '2.0 GB'."""
+    return f'{size / 1e9:.1f} GB' if size >= 1e9 else f'{size / 1e6:.1f} MB'

@@ -1,57 +1,83 @@
-"""Fetching a file over HTTP: into NAME.part, going on there after an interruption."""
+"""Downloading a file over HTTP into NAME.part, and resuming there after an interruption."""
 
 import contextlib
 import json
 import os
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
-from util.download.disk import check_space, in_mb, naming, readable, size_of
+from util.download.disk import (
+    check_space,
+    file_size,
+    naming_file,
+    readable_size,
+    whole_megabytes,
+)  # fmt: skip
 from util.errors import UserError
 from util.files import save_json
 from util.progress import progress_bar
 
-BLOCK = 1 << 16  # bytes; what an interruption may lose
+BLOCK = 1 << 16  # bytes; an interruption loses at most this many
 TIMEOUT = 30  # seconds without a byte
-DELAYS = (1, 4, 15)  # seconds before the next try; started over once a try has gained something
+DELAYS = (1, 4, 15)  # seconds before each retry; they start over once a retry has made progress
+UrlFinder = Callable[[requests.Session], str]
+Verifier = Callable[[Path], None]  # raises UserError for a wrong file
 
 
-class BrokenOff(Exception):
-    """The connection broke, or the server is busy: worth another try."""
+class TemporaryFailure(Exception):
+    """The connection broke or the server is busy: it makes sense to try again."""
 
 
 class Refused(UserError):
-    """The server answers, but not with the file: it may still be had by hand."""
+    """The server answers, but not with the file; with a browser it may still be available."""
 
 
-def fetch(find_url, path, *, verify, reserve=0):
-    """Download to `path`, which appears once it is whole and verified.
+@dataclass(frozen=True)
+class Version:
+    """What tells one version of a file on a server from another; None where it does not say."""
 
-    find_url(session) -> URL, asked for each try, since some expire. verify(part) raises UserError
-    for a wrong file, which is then removed. reserve: free space to be left, in sizes of the file.
-    What has come stays in NAME.part until then, also on Ctrl-C. Raises UserError, Refused.
+    size: int | None = None  # bytes
+    validator: str | None = None  # a strong ETag, or else the date of the last change
+
+
+def fetch(find_url: UrlFinder, path: Path, *, verify: Verifier, will_unpack: bool = False) -> None:
+    """Download to `path`, which appears once the file is complete and verified.
+
+    Until then, NAME.part keeps what has arrived, also after Ctrl-C.
+
+    Arguments:
+      find_url: called before each try, because some URLs expire.
+      verify: called with the path of the complete part, which is removed if it is wrong.
+      will_unpack: require free space for the unpacked content as well, about the size of the file.
+
+    Raises:
+      UserError: no connection, not enough space, or a wrong file.
+      Refused: the server answers with something else.
     """
     part = path.with_name(f'{path.name}.part')
-    most, delays = size_of(part), list(DELAYS)
+    largest, delays = file_size(part), list(DELAYS)
     with requests.Session() as session:
         while True:
             try:
-                receive(session, find_url, part, reserve)
+                receive(session, find_url, part, will_unpack)
                 break
-            except (BrokenOff, requests.RequestException) as error:
-                if size_of(part) > most:
-                    most, delays = size_of(part), list(DELAYS)
+            except (TemporaryFailure, requests.RequestException) as error:
+                if file_size(part) > largest:
+                    largest, delays = file_size(part), list(DELAYS)
+                failure = f'{path.name}: {failure_message(error)}'
                 if not delays:
-                    kept = f'{readable(size_of(part))} are kept, ' if size_of(part) else ''
-                    again = f'{kept}run this again to go on'
-                    raise UserError(f'{path.name}: {in_words(error)}; {again}') from error
+                    size = file_size(part)
+                    kept = f'{readable_size(size)} are kept; ' if size else ''
+                    raise UserError(f'{failure}; {kept}run this again to continue') from error
                 delay = delays.pop(0)
-                note = f'{path.name}: {in_words(error)}; trying again in {delay} s'
-                print(note, file=sys.stderr)
+                print(f'{failure}; trying again in {delay} s', file=sys.stderr)
                 time.sleep(delay)
     try:
         verify(part)
@@ -61,37 +87,46 @@ def fetch(find_url, path, *, verify, reserve=0):
         raise
     finally:
         if not part.exists():
-            state_of(part).unlink(missing_ok=True)
+            version_file(part).unlink(missing_ok=True)
 
 
-def receive(session, find_url, part, reserve):
-    """One request for what `part` lacks. Raises BrokenOff unless it is whole afterwards."""
-    known = read_state(part)
-    start = size_of(part) if known['size'] else 0
-    if start and start == known['size']:  # killed before it got its name
+def receive(session: requests.Session, find_url: UrlFinder, part: Path, will_unpack: bool) -> None:
+    """Request what `part` lacks and append it. Raises TemporaryFailure if that breaks off."""
+    known = read_version(part)
+    start = file_size(part) if known.size else 0
+    if start and start == known.size:  # the last run was killed before it renamed the file
         return
     url = find_url(session)
     with contextlib.ExitStack() as stack:
-        response = stack.enter_context(ask(session, url, start, known['validator']))
+        # 1. ask for the rest, and for the whole file if that is not the rest of what we have
+        response = stack.enter_context(request_file(session, url, start, known.validator))
         if not continues(response, start, known):
             if response.status_code != 200:
-                response = stack.enter_context(ask(session, url, 0, None))
-            start, known = 0, describe(response)
-        total = known['size']
-        if total is not None:
-            what = f'{part.stem}, with what it unpacks to,' if reserve else part.stem
-            check_space(part.parent, total - start + reserve * total, what)
+                response = stack.enter_context(request_file(session, url))
+            start, known = 0, version_of(response)
+        # 2. make sure that there is room
+        if known.size is not None:
+            purpose = f'downloading {"and unpacking " if will_unpack else ""}{part.stem}'
+            check_space(part.parent, known.size - start + will_unpack * known.size, purpose)
+        # 3. write; the old part goes first, so that no version is ever recorded for other bytes
         if not start:
-            part.unlink(missing_ok=True)  # first: the note must never lie beside other bytes
-            save_json(state_of(part), known)
-        done = append(response, part, total)
-    if total is not None and done != total:
-        raise BrokenOff(f'broke off after {readable(done)} of {readable(total)}')
+            part.unlink(missing_ok=True)
+            save_json(version_file(part), asdict(known))
+        size = append(response, part, known.size)
+    if known.size is not None and size != known.size:
+        received = f'{readable_size(size)} of {readable_size(known.size)}'
+        raise TemporaryFailure(f'the transfer broke off after {received}')
 
 
-def ask(session, url, start, validator):
-    """-> a response that holds the file, its rest from `start` on, or neither (416)."""
-    headers = {'Accept-Encoding': 'identity'}  # lengths are those of the file
+def request_file(
+    session: requests.Session, url: str, start: int = 0, validator: str | None = None
+) -> requests.Response:
+    """Request a file from byte `start` on, if it is still the version that `validator` names.
+
+    The response holds the whole file (status 200), its rest (206) or neither (416). Raises
+    TemporaryFailure or Refused for any other.
+    """
+    headers = {'Accept-Encoding': 'identity'}  # uncompressed, so that lengths are those of the file
     if start:
         headers['Range'] = f'bytes={start}-'
         if validator:
@@ -99,7 +134,7 @@ def ask(session, url, start, validator):
     response = session.get(url, headers=headers, stream=True, timeout=TIMEOUT)
     status, host = response.status_code, urlsplit(url).hostname
     if status in (408, 429) or status >= 500:
-        raise BrokenOff(f'{host} answers {status} {response.reason}')
+        raise TemporaryFailure(f'{host} answers {status} {response.reason}')
     if status not in ((200, 206, 416) if start else (200,)):
         raise Refused(f'{host} answers {status} {response.reason}')
     if status == 200 and 'html' in response.headers.get('Content-Type', ''):
@@ -107,60 +142,58 @@ def ask(session, url, start, validator):
     return response
 
 
-def continues(response, start, known):
-    """Whether this is the rest of the same file, from `start` to its end."""
-    size = known['size']
-    wanted = f'bytes {start}-{size - 1}/{size}' if start else None
+def continues(response: requests.Response, start: int, known: Version) -> bool:
+    """Whether a response holds the known version of the file from byte `start` to its end."""
+    wanted = f'bytes {start}-{known.size - 1}/{known.size}' if start and known.size else None
     if response.status_code != 206 or response.headers.get('Content-Range') != wanted:
         return False
-    return validator_of(response) in (None, known['validator'])
+    return version_of(response).validator in (None, known.validator)
 
 
-def describe(response):
-    """What tells later whether the file is still the same: its size and a validator, or None."""
-    length = response.headers.get('Content-Length', '')
-    size = int(length) if length.isdecimal() else None
-    return {'size': size, 'validator': validator_of(response)}
+def version_of(response: requests.Response) -> Version:
+    """The version of the file that a response holds as a whole."""
+    length, tag = response.headers.get('Content-Length', ''), response.headers.get('ETag')
+    # a weak ETag stays the same when bytes change
+    validator = tag if tag and not tag.startswith('W/') else response.headers.get('Last-Modified')
+    return Version(int(length) if length.isdecimal() else None, validator)
 
 
-def append(response, part, total):
-    """Write what comes -> the size of `part` then, whole or not."""
-    bar = progress_bar(in_mb(total or 0) or None, 'MB')
-    with naming(part), open(part, 'ab') as file, bar:
-        while block := next_block(response):
+def append(response: requests.Response, part: Path, total: int | None) -> int:
+    """Write what arrives to the end of `part`; return its size then, be it complete or not."""
+    bar = progress_bar(whole_megabytes(total) if total else None, 'MB')
+    with naming_file(part), open(part, 'ab') as file, bar:
+        while block := read_block(response):
             file.write(block)
-            bar.update(in_mb(file.tell()))
+            bar.update(whole_megabytes(file.tell()))
         return file.tell()
 
 
-def next_block(response):
+def read_block(response: requests.Response) -> bytes:
+    """The next bytes of a response; none at its end. Raises TemporaryFailure."""
     try:
         return response.raw.read(BLOCK, decode_content=False)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         host = urlsplit(response.url).hostname
-        raise BrokenOff(f'the connection to {host} broke ({type(error).__name__})') from error
+        message = f'the connection to {host} broke ({type(error).__name__})'
+        raise TemporaryFailure(message) from error
 
 
-def validator_of(response):
-    """What changes with the file: a strong ETag, or else its time; None if the server is silent."""
-    tag = response.headers.get('ETag')
-    return tag if tag and not tag.startswith('W/') else response.headers.get('Last-Modified')
-
-
-def state_of(part):
+def version_file(part: Path) -> Path:
+    """Where the version is recorded that the bytes in `part` belong to."""
     return part.with_name(f'{part.name}.json')
 
 
-def read_state(part):
+def read_version(part: Path) -> Version:
+    """The version that the bytes in `part` belong to; unknown if none was recorded."""
     try:
-        return json.loads(state_of(part).read_text())
-    except (FileNotFoundError, ValueError):
-        return {'size': None, 'validator': None}
+        return Version(**json.loads(version_file(part).read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return Version()
 
 
-def in_words(error):
-    """A sentence for what went wrong; those of requests fill three lines."""
+def failure_message(error: Exception) -> str:
+    """One short sentence; the messages of requests fill three lines."""
     if isinstance(error, requests.RequestException):
-        host = urlsplit(error.request.url).hostname if error.request else 'the server'
+        host = urlsplit(str(error.request.url)).hostname if error.request else 'the server'
         return f'no connection to {host} ({type(error).__name__})'
     return str(error)

@@ -1,87 +1,105 @@
-"""From a line of the table to a tree on disk: download, verify, unpack aside, move into place."""
+"""Installing an archive: download and verify it, unpack it aside, move its content into place."""
 
 import contextlib
-import json
 import os
 import shutil
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from util.download.disk import check_md5
+from util.download.catalogue import Download
+from util.download.checksums import check_md5
 from util.download.fetch import Refused, fetch
-from util.download.unpack import find_content, is_filled, move_in, unpack
-from util.download.urls import by_hand, find_url
+from util.download.installed import is_filled, is_installed, record_merged
+from util.download.options import DownloadOptions
+from util.download.unpack import unpack
+from util.download.urls import manual_instructions, url_finder
 from util.errors import UserError
-from util.files import exclusive_lock, save_json
+from util.files import exclusive_lock
 
-MERGED = 'merged.json'  # in a tree that several archives become: name of the archive -> its MD5
-
-
-def is_there(item, root):
-    """Whether what an archive becomes is there; `util.download.inventory` tells if it is whole."""
-    if item.merges:
-        return merged(root / item.place).get(item.name) == item.md5
-    if item.trees and all(is_filled(root / tree.place) for tree in item.trees):
-        return True
-    return not item.depth and is_filled(root / item.place)
+MAX_DEPTH = 3  # folders around the content of an archive
 
 
-def obtain(item, root, *, mirror=None, given=None, keep=False):
-    """item: util.download.catalogue.Published, an archive; root: the folder of all trees.
+def install_archive(item: Download, options: DownloadOptions) -> None:
+    """Download an archive, or take one that is there, and unpack it below options.root.
 
-    given: a folder with archives that were got by hand, where they stay; others are removed once
-    unpacked, unless `keep`. Interrupted at any moment, the next call goes on. Raises UserError.
+    It is then removed unless it lies in options.archive_folder or options.keep is set. If this is
+    interrupted, at any moment, the next call continues. Raises UserError.
     """
+    root = options.root
     root.mkdir(parents=True, exist_ok=True)
-    archive = Path(given or root) / item.file
-    with exclusive_lock(root / (item.place if item.merges else item.file)):
-        if is_there(item, root):  # by another process, meanwhile
+    archive, target = (options.archive_folder or root) / item.file, root / item.folder
+    with exclusive_lock(target if item.is_part else root / item.file):
+        if is_installed(item, root):  # another process may just have done it
             return
-        if given or archive.is_file():
+        if options.archive_folder or archive.is_file():
             check_md5(archive, item.md5)
         else:
-            download(item, archive, mirror, lambda part: check_md5(part, item.md5), reserve=1)
-        print(f'{item.name}: unpacking {archive} to {root / item.place}')
-        install(item, archive, root / item.place)
-        if not keep and not given:
+            verify = partial(check_md5, expected=item.md5)
+            download(item, archive, options.mirror, verify, will_unpack=True)
+        print(f'{item.name}: unpacking {archive} to {target}')
+        unpack_to(target, archive, item)
+        if not options.keep and not options.archive_folder:
             archive.unlink()
 
 
-def download(item, path, mirror, verify, reserve=0):
-    """`fetch`, for an item of the table; a refusal is answered with the way to do it by hand."""
+def download(
+    item: Download,
+    path: Path,
+    mirror: str | None,
+    verify: Callable[[Path], None],
+    will_unpack: bool = False,
+) -> None:
+    """`fetch` a file of the catalogue; if the server refuses, the error says how to get it."""
     print(f'{item.name}: downloading {path}')
     try:
-        fetch(find_url(item, mirror), path, verify=verify, reserve=reserve)
+        fetch(url_finder(item, mirror), path, verify=verify, will_unpack=will_unpack)
     except Refused as error:
-        raise UserError(f'{item.name}: {error}; {by_hand(item, path)}') from error
+        raise UserError(f'{item.name}: {error}; {manual_instructions(item, path)}') from error
 
 
-def install(item, archive, target):
-    """Unpack beside `target`, on its disk, and rename what is whole."""
+def unpack_to(target: Path, archive: Path, item: Download) -> None:
+    """Unpack beside `target`, so on the same disk, and rename once all of it is there."""
     home = target if item.depth else target.parent
     home.mkdir(parents=True, exist_ok=True)
     aside = home / f'.{archive.name}.unpacked'
-    shutil.rmtree(aside, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(aside, ignore_errors=True)  # left over from a run that was killed
     try:
         unpack(archive, aside)
-        content = find_content(aside, item.holds)
+        content = find_content(aside, item.markers)
         if len(content) != 1:
-            wanted = ' and '.join(f'{name}/' for name in item.holds)
-            found = f'{len(content) or "no"} folders in it hold {wanted}, one is expected'
+            wanted = ' and '.join(f'{name}/' for name in item.markers)
+            found = f'{len(content) or "no"} folders in it hold {wanted}, but one is expected'
             raise UserError(f'{archive}: {found}; it is kept, unpack it to {target} by hand')
-        move_in(content[0], target, item.depth)
-        if item.merges:
-            save_json(target / MERGED, {**merged(target), item.name: item.md5})
+        move_into_place(content[0], target, item.depth)
+        if item.is_part:
+            record_merged(target, item)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-        with contextlib.suppress(OSError):  # not empty
+        with contextlib.suppress(OSError):  # it is not empty
             os.removedirs(home)
 
 
-def merged(tree):
-    try:
-        return json.loads((tree / MERGED).read_text())
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        what = 'damaged; remove it, and the parts that are there are unpacked again'
-        raise UserError(f'{tree / MERGED}: {what}') from error
+def find_content(aside: Path, markers: Sequence[str]) -> list[Path]:
+    """The folders of an unpacked archive that hold all markers, on the first level with any."""
+    level = [aside]
+    for _ in range(MAX_DEPTH + 1):
+        found = [folder for folder in level if all((folder / name).is_dir() for name in markers)]
+        if found:
+            return found
+        level = [child for folder in level for child in folder.iterdir() if child.is_dir()]
+    return []
+
+
+def move_into_place(source: Path, target: Path, depth: int) -> None:
+    """Rename `source` to `target`, or each of its members `depth` levels down.
+
+    What is there already stays; it is complete, because everything is moved as a whole.
+    """
+    if depth and source.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+        # sorted: Annotations come before JPEGImages, so that no video is ever without its masks
+        for child in sorted(source.iterdir()):
+            move_into_place(child, target / child.name, depth - 1)
+    elif not is_filled(target):
+        os.replace(source, target)

@@ -1,81 +1,103 @@
-"""What of a published tree is on disk: numbers of videos, frames, masks and pairs."""
+"""What is on disk of the published trees: numbers of videos, frames, masks and pairs."""
 
-import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dataset.layout import walk
+from dataset.layout import (
+    MASK_SUFFIXES,
+    TREE,
+    files_by_stem,
+    match_pairs,
+    video_folder,
+    video_names,
+)  # fmt: skip
+from util.download.catalogue import Download, Tree
+from util.download.installed import is_installed
+from util.images import SUFFIXES
 from util.progress import progress_bar
 
-IMAGES, MASKS = ('.jpg', '.jpeg', '.png'), ('.png',)
+MANY_VIDEOS = 5000  # counting so many takes long enough for a progress bar
 
 
 class TreeStatus(NamedTuple):
-    place: str
+    """Whether a tree is complete; str() of it is a line to print."""
+
+    folder: str  # below the root
     complete: bool
-    what: str
+    details: str
 
-    def __str__(self):
-        return f'{self.place:36} {"complete" if self.complete else "INCOMPLETE":12} {self.what}'
+    def __str__(self) -> str:
+        state = 'complete' if self.complete else 'INCOMPLETE'
+        return f'{self.folder:36} {state:12} {self.details}'
 
 
-def count_tree(root, tree):
-    """tree: util.download.catalogue.Tree below `root` -> Stock."""
-    folder = Path(root) / tree.place
+class Content(NamedTuple):
+    """What a tree holds."""
+
+    number: int  # of videos or pairs
+    summary: str  # the same in words, with frames and masks
+    faults: list[str]
+
+
+def print_inventory(items: Sequence[Download], root: Path) -> bool:
+    """Print what is there of the trees of these downloads; return whether all are complete."""
+    complete = True
+    for tree in dict.fromkeys(tree for item in items for tree in item.trees):
+        status = count_tree(tree, root)
+        print(status)
+        complete = complete and status.complete
+    for item in items:
+        if item.is_part:
+            print(f'{item.name:36} {"merged" if is_installed(item, root) else "not merged"}')
+    return complete
+
+
+def count_tree(tree: Tree, root: Path) -> TreeStatus:
+    """Count what a tree holds, and compare it with what is published."""
+    folder = root / tree.folder
     if not folder.is_dir():
-        remedy = '' if tree.remedy.startswith('move') else f'; {tree.remedy}'
-        return TreeStatus(tree.place, False, f'not there{remedy}')
-    number, what, faults = (count_pairs if tree.unit == 'pairs' else count_videos)(folder, tree)
+        return TreeStatus(tree.folder, False, '; '.join(filter(None, ['missing', tree.remedy])))
+    content = count_pairs(folder) if tree.unit == 'pairs' else count_videos(folder, tree)
+    number, summary, faults = content
     if tree.count is not None and number < tree.count:
         faults.append(f'{tree.count} {tree.unit} are published')
     faults += [f'{name} is missing' for name in tree.lists if not (folder / name).is_file()]
     if not number:
         faults.append('it is empty')
-    words = [what, *faults, *([tree.remedy] if faults else [])]
-    return TreeStatus(tree.place, not faults, '; '.join(words))
+    if faults:
+        faults.append(tree.remedy or 'move it away and download it again')
+    return TreeStatus(tree.folder, not faults, '; '.join([summary, *faults]))
 
 
-def count_pairs(folder, tree):
-    """-> number of x.jpg with an x.png beside it, wherever below the folder; in words; faults."""
-    pairs = 0
-    for place in walk(folder):
-        pairs += len(stems(place, ('.jpg', '.jpeg')) & stems(place, MASKS))
-    return pairs, f'{pairs} pairs', []
+def count_pairs(folder: Path) -> Content:
+    """Count the images x.jpg with a mask x.png beside them, at any depth."""
+    number = len(match_pairs(folder)[0])
+    return Content(number, f'{number} pairs', [])
 
 
-def count_videos(folder, tree):
-    """-> number of videos with frames and, if the tree has any, masks; in words; faults."""
-    images, annotations = (inner(folder / kind) for kind in ('JPEGImages', 'Annotations'))
-    names = (
-        [entry.name for entry in os.scandir(images) if entry.is_dir()] if images.is_dir() else []
-    )
-    videos, frames, masks, without = 0, 0, 0, 0
-    with progress_bar(len(names), 'videos', hidden=len(names) < 5000) as bar:
+def count_videos(folder: Path, tree: Tree) -> Content:
+    """Count the videos that have frames and, if the tree has masks, also masks."""
+    images, annotations = (video_folder(folder / kind) for kind in TREE)
+    names = video_names(images) if images.is_dir() else []
+    num_videos = num_frames = num_masks = num_without_mask = 0
+    with progress_bar(len(names), 'videos', hidden=len(names) < MANY_VIDEOS) as bar:
         for name in names:
-            of_frames = stems(images / name, IMAGES)
-            of_masks = stems(annotations / name, MASKS) if tree.masks else of_frames
-            videos += bool(of_frames and of_masks)
-            frames, masks = frames + len(of_frames), masks + len(of_masks)
-            without += len(of_frames - of_masks)
+            frames = stems(images / name, SUFFIXES)
+            masks = stems(annotations / name, MASK_SUFFIXES) if tree.masks else frames
+            num_videos += bool(frames and masks)
+            num_frames += len(frames)
+            num_masks += len(masks)
+            num_without_mask += len(frames - masks)
             bar.increment()
-    what = f'{videos} videos, {frames} frames' + (f', {masks} masks' if tree.masks else '')
-    return (
-        videos,
-        what,
-        [f'{without} frames without a mask'] * (tree.masks == 'all' and without > 0),
-    )
+    summary = f'{num_videos} videos, {num_frames} frames'
+    summary += f', {num_masks} masks' if tree.masks else ''
+    faults = []
+    if tree.masks == 'all' and num_without_mask:
+        faults.append(f'{num_without_mask} frames without a mask')
+    return Content(num_videos, summary, faults)
 
 
-def inner(folder):
-    """DAVIS keeps its videos one folder deeper."""
-    return folder / '480p' if (folder / '480p').is_dir() else folder
-
-
-def stems(folder, suffixes):
-    """Names without suffix of the files of these kinds; none if there is no such folder."""
-    try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-    split = (os.path.splitext(name) for name in names if not name.startswith('.'))
-    return {stem for stem, suffix in split if suffix.lower() in suffixes}
+def stems(folder: Path, suffixes: Collection[str]) -> set[str]:
+    """The names of a folder's files without their suffix; none if there is no such folder."""
+    return set(files_by_stem(folder, suffixes)) if folder.is_dir() else set()

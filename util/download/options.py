@@ -1,126 +1,96 @@
-"""The command line that the download programs share, and what they do with the table of files."""
+"""The command line of the download programs, and the question whether the terms are accepted."""
 
+import argparse
 import sys
 import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from util.download.catalogue import TERMS
+from util.download.catalogue import TERMS, Download
 from util.errors import UserError
 from util.options import PROJECT
 
 
-def add_download_options(parser, root):
-    """What all downloads share; `root` is the default folder."""
+@dataclass(frozen=True)
+class DownloadOptions:
+    """What a download program is asked to do.
+
+    root: the folder that everything goes to. list, check: only show what can be downloaded, or
+    what is there. yes: the terms are accepted. mirror: a URL with copies of all files. The rest is
+    for archives: only: their names. keep: do not remove them after unpacking. archive_folder: where
+    they lie already; nothing is downloaded then.
+    """
+
+    root: Path
+    list: bool = False
+    check: bool = False
+    yes: bool = False
+    mirror: str | None = None
+    only: tuple[str, ...] = ()
+    keep: bool = False
+    archive_folder: Path | None = None
+
+
+def add_download_options(parser: argparse.ArgumentParser, root: Path) -> None:
+    """The options that all download programs share; `root` is the default folder."""
     add = parser.add_argument
-    add('--root', type=Path, default=root, help='where it goes (default: %(default)s)')
-    add('--list', action='store_true', help='say what there is to download, and stop')
-    add('--check', action='store_true', help='say what is there, 1 as exit code unless all is')
+    add('--root', type=Path, default=root, help='folder to download to (default: %(default)s)')
+    add('--list', action='store_true', help='only list what can be downloaded')
+    add('--check', action='store_true', help='only check what is there; exit code 1 unless all is')
     add('--yes', action='store_true', help='accept the terms')
-    add('--mirror', metavar='URL', help='fetch URL/FILE instead, names by --list')
+    add('--mirror', metavar='URL', help='download URL/FILE instead; --list shows the files')
 
 
-def add_archive_options(parser, table):
+def add_archive_options(parser: argparse.ArgumentParser, table: Sequence[Download]) -> None:
+    """The options of the programs that download archives: those in the table."""
     add_download_options(parser, PROJECT.parent)
     add = parser.add_argument
     names = [item.name for item in table]
     add('--only', nargs='+', choices=names, default=names, metavar='NAME', help=', '.join(names))
-    add('--keep', action='store_true', help='do not remove an archive once it is unpacked')
-    add('--from', type=Path, dest='given', metavar='DIR', help='archives got by hand; they stay')
+    add('--keep', action='store_true', help='keep archives after unpacking them')
+    add(
+        '--from', type=Path, dest='archive_folder', metavar='DIR',
+        help='take the archives from this folder, and leave them there',
+    )  # fmt: skip
 
 
-def check_mirror(args):
-    if args.mirror is None:
-        return
+def download_options(args: argparse.Namespace) -> DownloadOptions:
+    """What was parsed. Raises UserError for a --mirror that is not a URL."""
+    if args.mirror is not None:
+        check_mirror(args.mirror)
+    names = {field.name for field in fields(DownloadOptions)}
+    return DownloadOptions(**{name: value for name, value in vars(args).items() if name in names})
+
+
+def check_mirror(mirror: str) -> None:
+    """Raise UserError unless this is a URL with a server in it."""
     try:
-        url = urlsplit(args.mirror)
-    except ValueError:  # a bracket without its other
-        url = urlsplit('')
-    if not args.mirror.startswith(('http://', 'https://')):
-        raise UserError(f'--mirror {args.mirror}: must start with http:// or https://')
-    if not url.hostname:
-        raise UserError(f'--mirror {args.mirror}: names no server; give http://SERVER/FOLDER')
+        host = urlsplit(mirror).hostname
+    except ValueError:  # an opening bracket without a closing one
+        host = None
+    if not mirror.startswith(('http://', 'https://')):
+        raise UserError(f'--mirror {mirror}: must start with http:// or https://')
+    if not host:
+        raise UserError(f'--mirror {mirror}: names no server; it must be http://SERVER/FOLDER')
 
 
-def run(args, table):
-    """Do what the options of `add_archive_options` say with the archives of the table."""
-    check_mirror(args)
-    items = [item for item in table if item.name in args.only]
-    from util.download.install import is_there, obtain
-
-    if args.list:
-        for item in items:
-            print(describe(item, 'there' if is_there(item, args.root) else 'not there'))
-        return
-    if not args.check:
-        missing = [item for item in items if not is_there(item, args.root)]
-        if missing:
-            check_given(missing, args.given)
-            agree(missing, args.yes)
-            check_all_fit(missing, args)
-        for item in missing:
-            obtain(item, args.root, mirror=args.mirror, given=args.given, keep=args.keep)
-    complete = report(items, args.root)
-    if args.check and not complete:
-        sys.exit(1)
-
-
-def describe(item, state):
-    size = f'about {item.gigabytes} GB' if item.gigabytes else 'size unknown'
-    return f'{item.name:20} {state:10} {size:14} {item.file:26} {item.source}'
-
-
-def report(items, root):
-    """Print what of the trees is there -> whether all of it is."""
-    from util.download.install import is_there
-    from util.download.inventory import count_tree
-
-    stock = []
-    for tree in dict.fromkeys(tree for item in items for tree in item.trees):
-        stock.append(count_tree(root, tree))
-        print(stock[-1])
-    for item in items:
-        if item.merges:
-            print(f'{item.name:36} {"merged" if is_there(item, root) else "not merged"}')
-    return all(entry.complete for entry in stock)
-
-
-def agree(items, yes):
-    """Show the terms and ask, unless they are accepted already. Raises UserError."""
+def confirm_terms(items: Sequence[Download], accepted: bool) -> None:
+    """Show the terms and, unless they are accepted already, ask. Raises UserError for a no."""
     for terms in dict.fromkeys(item.terms for item in items):
         lines = textwrap.wrap(TERMS[terms], 100, break_on_hyphens=False, subsequent_indent='  ')
         print('\n'.join(lines))
-    if yes:
+    if accepted:
         return
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UserError('the terms are not accepted, and nobody is there to ask; pass --yes')
+        raise UserError(
+            'the terms are not accepted, and there is no terminal to ask on; pass --yes to accept '
+            'them'
+        )
     try:
         answer = input('Download under these terms? [y/N] ')
     except EOFError:
         answer = ''
     if answer.strip().lower() not in ('y', 'yes'):
         raise UserError('the terms are not accepted; nothing is downloaded')
-
-
-def check_given(items, folder):
-    """Raise UserError unless a folder, if one is given, holds the archives of all these."""
-    for item in items if folder else ():
-        if not (folder / item.file).is_file():
-            names = 'with --only, name those that you have'
-            raise UserError(f'{folder / item.file}: no such file; put it there or, {names}')
-
-
-def check_all_fit(items, args):
-    """Before hours go into it: whether there is room for all whose size the table knows."""
-    from util.download.disk import check_space, size_of
-
-    used = most = 0
-    for item in items:
-        size, archive = (item.gigabytes or 0) * 10**9, args.root / item.file
-        begun = max(size_of(archive), size_of(f'{archive}.part'))
-        used += 2 * size - (size if args.given else min(size, begun))  # an archive, what is in it
-        most = max(most, used)
-        if not args.keep and not args.given:
-            used -= size
-    args.root.mkdir(parents=True, exist_ok=True)
-    check_space(args.root, most, f'{", ".join(item.name for item in items)}, unpacked,')

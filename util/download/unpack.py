@@ -1,16 +1,17 @@
-"""Unpacking archives of strangers: folders and regular files, all below the target."""
+"""Unpacking untrusted archives: only folders and regular files, all of them below the target."""
 
 import lzma
-import os
 import shutil
 import stat
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, Literal, NamedTuple
 
-from util.download.disk import check_space, in_mb, size_of
+from util.download.disk import check_space, file_size, whole_megabytes
 from util.errors import UserError
 from util.progress import progress_bar
 
@@ -20,117 +21,114 @@ DAMAGED = (
     zlib.error,
     lzma.LZMAError,
     EOFError,
-    RuntimeError,  # a password; a compression that Python does not know
+    RuntimeError,  # a password, or a compression that Python does not support
 )
-MAX_DEPTH = 3  # folders around the content of an archive
+Kind = Literal['file', 'folder', 'other']
 
 
-def unpack(archive, folder):
-    """Write the content of a zip or tar file, compressed or not, into a new folder.
+class Member(NamedTuple):
+    """A member of an archive; 'other' is a link or a device."""
 
-    A member that lies elsewhere, a link (inward ones too: no archive of pictures needs any) or a
-    device ends it. What macOS adds (__MACOSX) is left out. Raises UserError, OSError.
-    """
-    folder.mkdir()
-    try:
-        is_zip = not tarfile.is_tarfile(archive)  # first: the last file in a tar may be a zip
-        if is_zip and not zipfile.is_zipfile(archive):
-            raise zipfile.BadZipFile('it is neither a zip nor a tar file')
-        with zipfile.ZipFile(archive) if is_zip else tarfile.open(archive) as opened:
-            # to add up a tar takes minutes; unless compressed, it is as large as what it holds
-            total = sum(i.file_size for i in opened.infolist()) if is_zip else size_of(archive)
-            check_space(folder, total, f'unpacking {archive.name}')
-            members = zip_members(opened) if is_zip else tar_members(opened)
-            with progress_bar(max(1, in_mb(total)), 'MB unpacked') as bar:
-                done = 0
-                for name, size, open_member in members:
-                    write_member(folder, name, size, open_member)
-                    done = min(done + size, total)  # a compressed tar holds more
-                    bar.update(in_mb(done))
-    except UnsafeMember as error:
-        what = f'{error} in it; not unpacked, do not trust this file'
-        raise UserError(f'{archive}: {what}') from error
-    except (*DAMAGED, OSError) as error:
-        if isinstance(error, OSError) and error.errno:  # the disk's, and not a decompressor's
-            error.filename = error.filename or str(folder)
-            raise
-        reason = f'cannot be unpacked ({str(error) or type(error).__name__})'
-        raise UserError(f'{archive}: {reason}; remove it and get it again') from error
+    name: str
+    size: int  # bytes when unpacked
+    kind: Kind
+    open: Callable[[], IO[bytes] | None]  # None only for what is not a file
 
 
 class UnsafeMember(Exception):
-    pass
+    """A member that no archive of images needs."""
 
 
-def zip_members(archive):
-    """Yield name, size and how to open it (a folder: None; a link or a device: 'other')."""
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the content of a zip file or a tar file, compressed or not, into a new folder.
+
+    What macOS adds (__MACOSX) is left out. Raises OSError, or UserError for a damaged archive and
+    for one with a link, a device or a member that would lie elsewhere. Links inside are refused,
+    too, since no archive of images needs any.
+    """
+    folder.mkdir()
+    try:
+        if tarfile.is_tarfile(archive):  # asked first: the last file in a tar file may be a zip
+            with tarfile.open(archive) as opened_tar:
+                # adding up a tar file takes minutes; uncompressed, it is as large as its content
+                total = file_size(archive)
+                write_members(folder, tar_members(opened_tar), total, archive.name)
+        elif zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened_zip:
+                total = sum(info.file_size for info in opened_zip.infolist())
+                write_members(folder, zip_members(opened_zip), total, archive.name)
+        else:
+            raise zipfile.BadZipFile('it is neither a zip nor a tar file')
+    except UnsafeMember as error:
+        raise UserError(f'{archive}: {error}; not unpacked, do not trust this file') from error
+    except (*DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # from the disk, not from a decompressor
+            error.filename = error.filename or str(folder)
+            raise
+        reason = f'cannot be unpacked ({str(error) or type(error).__name__})'
+        raise UserError(f'{archive}: {reason}; remove it and download it again') from error
+
+
+def zip_members(archive: zipfile.ZipFile) -> Iterator[Member]:
+    """The members of a zip file."""
     for info in archive.infolist():
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        known = kind in (0, stat.S_IFREG, stat.S_IFDIR)
-        opened = None if info.is_dir() else partial(archive.open, info)
-        # orig_filename: the other one ends at a zero byte
-        yield info.orig_filename, info.file_size, opened if known else 'other'
+        mode = stat.S_IFMT(info.external_attr >> 16)  # 0 if it was not packed on Unix
+        kind: Kind = 'folder' if info.is_dir() else 'file'
+        if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
+            kind = 'other'
+        # `filename` would end at a zero byte
+        yield Member(info.orig_filename, info.file_size, kind, partial(archive.open, info))
 
 
-def tar_members(archive):
-    """Like `zip_members`."""
+def tar_members(archive: tarfile.TarFile) -> Iterator[Member]:
+    """The members of a tar file."""
     for info in archive:
-        opened = None if info.isdir() else partial(archive.extractfile, info)
-        yield info.name, info.size, opened if info.isreg() or info.isdir() else 'other'
-        archive.members.clear()  # a part of BL30K has millions, which would fill the memory
+        kind: Kind = 'folder' if info.isdir() else 'other'
+        if info.isreg():
+            kind = 'file'
+        yield Member(info.name, info.size, kind, partial(archive.extractfile, info))
+        # forget those we have: a part of BL30K has millions of members
+        archive.members.clear()  # type: ignore[attr-defined]
 
 
-def write_member(folder, name, size, open_member):
-    path = path_inside(name)
-    if '__MACOSX' in path.parts:
+def write_members(folder: Path, members: Iterable[Member], total: int, name: str) -> None:
+    """Write all members of the archive `name` below a folder; total: about their size in bytes."""
+    check_space(folder, total, f'unpacking {name}')
+    with progress_bar(max(1, whole_megabytes(total)), 'MB unpacked') as bar:
+        done = 0
+        for member in members:
+            write_member(folder, member)
+            done = min(done + member.size, total)  # a compressed tar file holds more than its size
+            bar.update(whole_megabytes(done))
+
+
+def write_member(folder: Path, member: Member) -> None:
+    """Write one member below a folder, or raise UnsafeMember."""
+    inside = path_inside(member.name)
+    if '__MACOSX' in inside.parts:
         return
-    if open_member == 'other':
-        raise UnsafeMember(f'{name!r} is a link or a device')
-    path = folder / path
-    if open_member is None:
+    path = folder / inside
+    if member.kind == 'other':
+        raise UnsafeMember(f'its member {member.name!r} is a link or a device')
+    if member.kind == 'folder':
         path.mkdir(parents=True, exist_ok=True)
         return
-    check_space(folder, size, f'unpacking {path.name}')
+    check_space(folder, member.size, f'unpacking {path.name}')
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open_member() as source, open(path, 'wb') as target:
-        shutil.copyfileobj(source, target, 1 << 20)
-    if size_of(path) != size:
-        raise EOFError(f'{path.name} in it is cut off')
+    packed = member.open()
+    assert packed is not None
+    with packed, open(path, 'wb') as target:
+        shutil.copyfileobj(packed, target, 1 << 20)
+    if file_size(path) != member.size:
+        raise EOFError(f'its member {path.name} is cut off')
 
 
-def path_inside(name):
-    """The name of a member -> its relative path. Raises UnsafeMember if it may lie elsewhere."""
-    path = PurePosixPath(name)
-    windows = PureWindowsPath(name)  # of whose separators and drives nothing good can be meant
-    if path.is_absolute() or '..' in path.parts or windows.drive or '\\' in name or '\0' in name:
-        raise UnsafeMember(f'{name!r} lies outside the folder it is unpacked to')
-    return path
+def path_inside(name: str) -> PurePosixPath:
+    """The relative path of a member. Raises UnsafeMember if it may lie elsewhere.
 
-
-def find_content(folder, holds):
-    """The folders that hold all of these, on the level nearest to the top that has any."""
-    level = [folder]
-    for _ in range(MAX_DEPTH + 1):
-        found = [place for place in level if all((place / name).is_dir() for name in holds)]
-        if found:
-            return found
-        level = [child for place in level for child in place.iterdir() if child.is_dir()]
-    return []
-
-
-def move_in(source, target, depth):
-    """Rename `source` to `target`, or its members `depth` levels down into it.
-
-    What is there already stays: whole things only are moved, so it is whole.
+    Windows separators and drive letters are refused as well: there, they would lead elsewhere.
     """
-    if depth and source.is_dir():
-        target.mkdir(parents=True, exist_ok=True)
-        for child in sorted(source.iterdir()):  # Annotations first: no video is without its masks
-            move_in(child, target / child.name, depth - 1)
-    elif not is_filled(target):
-        os.replace(source, target)
-
-
-def is_filled(path):
-    """Whether there is a file, or a folder with something in it."""
-    return any(path.iterdir()) if path.is_dir() else path.exists()
+    path, drive = PurePosixPath(name), PureWindowsPath(name).drive
+    if path.is_absolute() or '..' in path.parts or drive or '\\' in name or '\0' in name:
+        raise UnsafeMember(f'its member {name!r} lies outside the folder it is unpacked to')
+    return path

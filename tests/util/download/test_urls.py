@@ -1,17 +1,15 @@
-"""Google Drive's pages and the data bank's listing, served on loopback as they look."""
+"""URLs of files: Google Drive's pages and the data bank's listing, served on loopback."""
 
 import json
 
 import pytest
 
-from tests.helpers.loopback import site
 from util.download.catalogue import BL30K, DATASETS
 from util.download.install import download
 from util.errors import UserError
 
-__all__ = ['site']
 ITEM = DATASETS[1]
-ADDRESS = f'/uc?id={ITEM.source.removeprefix("drive:")}'
+ADDRESS = f'/uc?id={ITEM.origin.removeprefix("drive:")}'
 HTML = {'Content-Type': 'text/html; charset=utf-8'}
 FILE = {'Content-Type': 'application/zip', 'Content-Disposition': 'attachment; filename="a.zip"'}
 
@@ -49,60 +47,60 @@ def get(path, item=ITEM, mirror=None):
     return path.read_bytes()
 
 
-def test_a_small_file_of_drive_comes_at_once(site, path):
+def test_a_small_file_on_drive_is_downloaded_directly(site, path):
     site.add(ADDRESS, b'content', headers=FILE)
     assert get(path) == b'content'
 
 
-def test_a_large_file_of_drive_comes_from_behind_its_warning(site, path):
+def test_a_large_file_on_drive_is_downloaded_past_the_warning(site, path):
     content = bytes(range(256)) * 2000
     site.add(ADDRESS, LARGE.format(url=site.url).encode(), headers=HTML)
     behind = '/download?id=X&export=download&confirm=t&uuid=ab-c'
     site.add(behind, content, headers=FILE, cuts=[0, 200_000])
     assert get(path) == content
-    assert (behind, 'bytes=200000-') in site.asked, 'gone on with after the break'
+    assert (behind, 'bytes=200000-') in site.asked, 'resumed after the connection broke'
 
 
 @pytest.mark.parametrize(
     'page, status, reason',
     [
-        (QUOTA, 200, 'the quota of this file is used up'),
-        (QUOTA, 403, 'the quota of this file is used up'),
-        (PERMISSION, 403, 'this file is not shared with everyone'),
-        (SIGN_IN, 200, 'this file is not shared with everyone'),
-        (GONE, 404, 'there is no such file any more'),
-        (OTHER, 200, r'it shows a page instead \(Maintenance\)'),
+        (QUOTA, 200, 'the download quota of this file is used up'),
+        (QUOTA, 403, 'the download quota of this file is used up'),
+        (PERMISSION, 403, 'this file is not public'),
+        (SIGN_IN, 200, 'this file is not public'),
+        (GONE, 404, 'this file no longer exists'),
+        (OTHER, 200, r'it shows a web page instead \(Maintenance\)'),
     ],
 )
-def test_a_page_of_drive_instead_of_a_file_is_answered_with_the_manual_way(
+def test_a_web_page_from_drive_is_reported_with_manual_instructions(
     site, path, page, status, reason
 ):
     site.add(ADDRESS, page.encode(), headers=HTML, status=status)
-    manual = f'open {site.url}/file/d/{ITEM.source[6:]}/view in a browser, save the file as {path}'
+    manual = f'open {site.url}/file/d/{ITEM.origin[6:]}/view in a browser, save the file as {path}'
     with pytest.raises(UserError, match=f'^davis-2016: Google Drive: {reason}; {manual} and run'):
         get(path)
     assert not path.parent.exists() or not any(path.parent.iterdir())
 
 
-def test_a_quota_page_behind_the_warning_is_recognised_too(site, path):
+def test_a_quota_page_after_the_warning_is_recognised_too(site, path):
     site.add(ADDRESS, LARGE.format(url=site.url).encode(), headers=HTML)
     site.add('/download?id=X&export=download&confirm=t&uuid=ab-c', QUOTA.encode(), headers=HTML)
-    with pytest.raises(UserError, match='quota of this file is used up; open '):
+    with pytest.raises(UserError, match='the download quota of this file is used up; open '):
         get(path)
 
 
-def test_a_warning_without_end_is_given_up(site, path):
+def test_a_warning_that_comes_again_and_again_is_given_up(site, path):
     site.add(ADDRESS, LARGE.format(url=site.url).encode(), headers=HTML)
     behind = '/download?id=X&export=download&confirm=t&uuid=ab-c'
     site.add(behind, LARGE.format(url=site.url).encode(), headers=HTML)
-    with pytest.raises(UserError, match='again and again; open '):
+    with pytest.raises(UserError, match='keeps asking for confirmation; open '):
         get(path)
 
 
 @pytest.mark.parametrize(
     'entry', [{'web_id': 'abc'}, {'link': '{url}/datafiles/abc/download', 'size': 7}]
 )
-def test_the_data_bank_is_asked_where_a_part_of_bl30k_lies(site, tmp_path, entry):
+def test_a_part_of_bl30k_is_found_by_the_listing_of_the_data_bank(site, tmp_path, entry):
     entry = {key: str(value).replace('{url}', site.url) for key, value in entry.items()}
     files = [{'name': 'BL30K_b.tar', 'web_id': 'no'}, {'name': 'BL30K_a.tar', **entry}]
     listing = {'title': 'BL30K', 'datafiles': files}
@@ -112,7 +110,7 @@ def test_the_data_bank_is_asked_where_a_part_of_bl30k_lies(site, tmp_path, entry
 
 
 @pytest.mark.parametrize('listing', [b'{"datafiles": []}', b'<html>', b'["BL30K_a.tar"]', None])
-def test_a_listing_without_the_part_is_answered_with_the_manual_way(site, tmp_path, listing):
+def test_a_listing_without_the_part_is_reported_with_manual_instructions(site, tmp_path, listing):
     if listing is not None:
         site.add('/datasets/IDB-1702934.json', listing)
     with pytest.raises(
@@ -121,6 +119,6 @@ def test_a_listing_without_the_part_is_answered_with_the_manual_way(site, tmp_pa
         get(tmp_path / 'BL30K_a.tar', BL30K[0])
 
 
-def test_a_mirror_has_the_files_under_our_names(site, path):
+def test_a_mirror_has_the_files_under_their_names_on_this_disk(site, path):
     site.add('/mirror/davis-2016.zip', b'content')
     assert get(path, mirror=f'{site.url}/mirror/') == b'content'
