@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from util.files import atomic_write
 
 
-class Pads(NamedTuple):
+class Padding(NamedTuple):
     """How many pixels are added on each side of an image."""
 
     left: int
@@ -27,13 +27,13 @@ def as_float(image: torch.Tensor) -> torch.Tensor:
     return image / 255 if image.dtype == torch.uint8 else image.float()
 
 
-def padding(height: int, width: int, multiple: int) -> Pads:
+def padding(height: int, width: int, multiple: int) -> Padding:
     """The pads that bring both sides to a multiple; an odd pixel goes to the right or bottom."""
     rows, columns = -height % multiple, -width % multiple
-    return Pads(columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+    return Padding(columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
 
 
-def pad(x: torch.Tensor, pads: Pads, value: float | torch.Tensor = 0.0) -> torch.Tensor:
+def pad(x: torch.Tensor, pads: Padding, value: float | torch.Tensor = 0.0) -> torch.Tensor:
     """Surround x (..., C, H, W) with `value`: a number, or one per channel as (C, 1, 1)."""
     left, right, top, bottom = pads
     height, width = x.shape[-2:]
@@ -44,13 +44,13 @@ def pad(x: torch.Tensor, pads: Pads, value: float | torch.Tensor = 0.0) -> torch
     return out
 
 
-def unpad(x: torch.Tensor, pads: Pads) -> torch.Tensor:
+def unpad(x: torch.Tensor, pads: Padding) -> torch.Tensor:
     """Undo `pad` on x (..., H, W)."""
     left, right, top, bottom = pads
     return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
 
 
-def resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def resize(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Resize x (C, H, W) to (C, *size), bilinearly and without aligned corners."""
     if tuple(x.shape[-2:]) == tuple(size):
         return x
@@ -58,9 +58,9 @@ def resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def one_hot(mask: torch.Tensor, ids: Sequence[int] | torch.Tensor) -> torch.Tensor:
-    """Turn a mask of ids (H, W) into float32 (K, H, W), channel k being 1 where it is ids[k]."""
+    """Turn masks of ids (..., H, W) into float32 (..., K, H, W): channel k is 1 at ids[k]."""
     ids = torch.as_tensor(ids, dtype=mask.dtype, device=mask.device)
-    return (mask == ids.view(-1, 1, 1)).float()
+    return (mask.unsqueeze(-3) == ids.view(-1, 1, 1)).float()
 
 
 def save_tensors(path: str | Path, content: Any) -> None:

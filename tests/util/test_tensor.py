@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from util.tensor import Pads, one_hot, pad, padding, resize, unpad
+from util.tensor import Padding, one_hot, pad, padding, resize, unpad
 
 
 @pytest.mark.parametrize('height, width', [(16, 16), (17, 31), (1, 1), (480, 854)])
@@ -22,7 +22,7 @@ def test_unpad_undoes_pad():
     assert padded.shape == (2, 3, 32, 32)
     assert torch.equal(unpad(padded, pads), x)
     assert padded[:, :, 0, 0].tolist() == [[1, 2, 3]] * 2
-    assert unpad(x, Pads(0, 0, 0, 0)).shape == x.shape
+    assert unpad(x, Padding(0, 0, 0, 0)).shape == x.shape
 
 
 def test_resize_keeps_constants_and_does_nothing_at_the_same_size():
@@ -37,3 +37,4 @@ def test_one_hot_channels_follow_the_order_of_the_ids():
     assert channels.dtype == torch.float32
     assert channels.tolist() == [[[0, 0], [1, 0]], [[0, 1], [0, 1]], [[0, 0], [0, 0]]]
     assert one_hot(mask, []).shape == (0, 2, 2)
+    assert torch.equal(one_hot(torch.stack([mask, mask]), [200, 7, 5])[1], channels)
