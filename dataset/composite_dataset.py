@@ -1,119 +1,116 @@
 """Stages 1 and 2 on little data: videos and stills, with things pasted that move on their own.
 
-With a few dozen videos a network learns these videos by heart. Pasted things give it new objects,
-occlusions and pairs of objects without end, with exact masks.
+With a few dozen videos, a network learns these videos by heart. Pasted things give it an endless
+supply of new objects, occlusions and pairs of objects, with exact masks.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
 import numpy as np
 
 from dataset.cutouts import SOLID, camouflage, paste, read_cutout
-from dataset.samples import NUM_FRAMES, make_sample
-from dataset.static_dataset import view
-from dataset.transforms import Jitter, ResizedCrop
-from dataset.vos_dataset import MAX_TRIES, choose_objects, read_pair
+from dataset.samples import NUM_FRAMES, RawSample, Sample, make_sample
+from dataset.static_dataset import draw_view
+from dataset.transforms import CropRange, Jitter, ResizedCrop
+from dataset.vos_dataset import MAX_TRIES, NUM_OBJECTS, VOSDataset, choose_objects
 
-STILLS = 0.35  # of the samples; the others are three frames of a video
-WHOLE = 0.35  # of the frames are seen whole, squeezed into the square: much background
-WHOLE_WINDOW = {'scale': (0.8, 1.0), 'ratio': (1.0, 2.0)}
+# Shares of the samples
+STILLS = 0.35  # three views of one image; the others are three frames of a video
+RECOLOURED = 0.4  # in any hue, or without colours, so that colours are not learnt by heart
+WHOLE = 0.35  # whole frames, squeezed into the square: much background
+# Shares of the stills
+PLAIN = 0.25  # before a random texture instead of a frame
+# Shares of the pasted things
+FROM_VIDEOS = 0.4  # objects of videos; the others are cut-outs
+CAMOUFLAGED = 0.55
+LATE = 0.25  # not yet in the first frame, so that they are background to the others
+
+WHOLE_CROPS = CropRange((0.8, 1.0), (1.0, 2.0))
+STILL_CROPS = CropRange((0.25, 1.0))
 LAYERS = ((0.4, 0.5, 0.1), (0.1, 0.5, 0.4))  # chances of 0, 1, 2 pasted things: videos, stills
-FROM_VIDEOS = 0.4  # of the pasted things; the others are cut-outs
-CAMOUFLAGED = 0.55  # of the pasted things
-LATE = 0.25  # of the pasted things are not in the first frame, and so are background to the others
-RECOLOURED = 0.4  # of the samples: any hue, or none, so that colours are not learnt by heart
-PLAIN = 0.25  # of the stills have a made-up texture for a background
 
 
 class CompositeDataset:
-    """The samples of a VOSDataset, and new ones made of its frames and of cut-outs (list of PNG).
+    """The samples of a VOSDataset, changed, and new ones made of its frames and of cut-outs."""
 
-    Has what StageDataset asks of a set: a length, `set_epoch`, `sample`.
-    """
-
-    def __init__(self, videos, cutouts):
+    def __init__(self, videos: VOSDataset, cutouts: Sequence[Path]) -> None:
         self.videos = videos
         self.cutouts = cutouts
+        self.crop = videos.crop
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.videos)
 
-    def set_epoch(self, epoch, max_skip):
-        self.videos.set_epoch(epoch, max_skip)
-
-    def sample(self, index, rng):
-        """A sample around video `index`: see dataset.samples."""
-        still = rng.random() < STILLS
+    def sample(self, index: int, rng: np.random.Generator, max_skip: int) -> Sample:
+        """A sample around video `index`; max_skip is the largest distance between its frames."""
+        is_still = rng.random() < STILLS
         for _ in range(MAX_TRIES):
-            make = self.still if still else self.moving
-            images, masks, name = make(index, rng)
-            for _ in range(rng.choice(3, p=LAYERS[still])):
-                layers = self.layers(rng)
+            raw = self.still(index, rng) if is_still else self.moving(index, rng, max_skip)
+            for _ in range(rng.choice(3, p=LAYERS[is_still])):
+                layers = self.layers(rng, max_skip)
                 if rng.random() < CAMOUFLAGED:
-                    layers = camouflage(rng, layers, images[0])
-                paste(rng, layers, images, masks, first=int(rng.random() < LATE))
-            ids = choose_objects(rng, masks, self.videos.objects)
+                    layers = camouflage(rng, layers, raw.images[0])
+                paste(rng, layers, raw.images, raw.masks, first=int(rng.random() < LATE))
+            ids = choose_objects(rng, raw.masks, NUM_OBJECTS)
             if ids:
                 break
         if rng.random() < RECOLOURED:
             recolour = Jitter.sample(rng, 0.3, 0.4, 0.6, hue=0.5, grey=0.2)
-            images = [recolour(image) for image in images]
-        return make_sample(images, masks, ids, self.videos.objects, name)
+            raw = raw._replace(images=[recolour(image) for image in raw.images])
+        return make_sample(raw, ids, NUM_OBJECTS)
 
-    def moving(self, index, rng):
-        """Three frames -> images, masks (lists), name."""
-        window = WHOLE_WINDOW if rng.random() < WHOLE else {}
-        return self.videos.draw(index, rng, **window)
+    def moving(self, index: int, rng: np.random.Generator, max_skip: int) -> RawSample:
+        """Three frames of a video."""
+        crops = WHOLE_CROPS if rng.random() < WHOLE else None
+        return self.videos.draw_frames(index, rng, max_skip, crops)
 
-    def still(self, index, rng):
-        """One frame, or a texture, seen three times, each time a little different."""
-        crop = self.videos.crop
-        name, images, masks = self.videos.videos[index]
+    def still(self, index: int, rng: np.random.Generator) -> RawSample:
+        """Three views of one frame of a video, or of a texture."""
         if rng.random() < PLAIN:
-            image, mask = texture(rng, 2 * crop), np.zeros((2 * crop, 2 * crop), np.uint8)
-            name = 'texture'
+            side = 2 * self.crop
+            name, image, mask = 'texture', texture(rng, side), np.zeros((side, side), np.uint8)
         else:
-            i = int(rng.integers(len(images)))
-            image, mask = read_pair(images[i], masks[i], self.videos.short_side)
-            name = str(images[i])
-        window = WHOLE_WINDOW if rng.random() < WHOLE else {'scale': (0.25, 1.0)}
-        # somewhat larger than the crop, for views that are moved and turned
-        cut = ResizedCrop.sample(rng, mask.shape, crop * 5 // 4, **window)
-        image, mask = cut(image), cut(mask)
-        views = [view(rng, image, mask, crop) for _ in range(NUM_FRAMES)]
-        images, masks = (list(pictures) for pictures in zip(*views, strict=True))
-        return images, masks, name
+            image, mask, path = self.videos.draw_image(index, rng)
+            name = str(path)
+        crops = WHOLE_CROPS if rng.random() < WHOLE else STILL_CROPS
+        # somewhat larger than the crop, as the views are shifted and turned
+        window = ResizedCrop.sample(rng, mask.shape, self.crop * 5 // 4, crops)
+        image, mask = window(image), window(mask)
+        views = [draw_view(rng, image, mask, self.crop) for _ in range(NUM_FRAMES)]
+        images, masks = (list(arrays) for arrays in zip(*views, strict=True))
+        return RawSample(images, masks, name)
 
-    def layers(self, rng):
-        """The thing to paste, a picture with alpha per frame."""
-        crop = self.videos.crop
+    def layers(self, rng: np.random.Generator, max_skip: int) -> list[np.ndarray]:
+        """The thing to paste: one layer (see dataset.cutouts) per frame."""
         if rng.random() < FROM_VIDEOS:
-            other = int(rng.integers(len(self.videos)))
-            images, masks, _ = self.videos.draw(other, rng)
-            ids = choose_objects(rng, masks, 1)
+            raw = self.videos.draw_frames(int(rng.integers(len(self.videos))), rng, max_skip)
+            ids = choose_objects(rng, raw.masks, 1)
             if ids:
-                alphas = [(mask == ids[0]).astype(np.uint8) * 255 for mask in masks]
-                return cut_out(images, alphas)
-        path = self.cutouts[rng.integers(len(self.cutouts))]
-        return [read_cutout(path, crop)] * NUM_FRAMES
+                return cut_out(raw, ids[0])
+        path = self.cutouts[int(rng.integers(len(self.cutouts)))]
+        return [read_cutout(path, self.crop)] * NUM_FRAMES
 
 
-def cut_out(images, alphas):
-    """-> a picture with alpha per frame: the window in which the object is in any of them."""
+def cut_out(raw: RawSample, object_id: int) -> list[np.ndarray]:
+    """One layer per frame: the window in which the object lies in any of them."""
+    alphas = [(mask == object_id).astype(np.uint8) * 255 for mask in raw.masks]
     rows, columns = np.nonzero(np.max(alphas, 0) > SOLID)
     window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return [np.dstack([image, alpha])[window] for image, alpha in zip(images, alphas, strict=True)]
+    pairs = zip(raw.images, alphas, strict=True)
+    return [np.dstack([image, alpha])[window] for image, alpha in pairs]
 
 
-def texture(rng, side):
+def texture(rng: np.random.Generator, side: int) -> np.ndarray:
     """Coloured noise, rough or smooth: uint8 (side, side, 3)."""
-    import cv2
-
     roughness = rng.uniform(0.3, 2.0)
-    picture = np.zeros((side, side, 3), np.float32)
+    image = np.zeros((side, side, 3), np.float32)
     cells = 2
     while cells <= side:
         noise = rng.normal(0, 1, (cells, cells, 3)).astype(np.float32)
         noise = noise.mean(2, keepdims=True) * 1.5 + noise * 0.5
-        picture += cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC) / cells**roughness
+        image += cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC) / cells**roughness
         cells *= 2
-    picture *= rng.uniform(20, 60) / picture.std()
-    return (picture + rng.uniform(60, 190, 3)).clip(0, 255).astype(np.uint8)
+    image *= rng.uniform(20, 60) / image.std()
+    return (image + rng.uniform(60, 190, 3)).clip(0, 255).astype(np.uint8)

@@ -1,12 +1,14 @@
-"""Training samples without an end, in an order that depends on seed and position only."""
+"""Endless batches of training samples, in an order that depends on seed and position only."""
 
 import gc
-import re
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from dataset.stages import StageDataset
 from util.errors import UserError
 from util.parallel import init_worker
 
@@ -15,16 +17,25 @@ class EndlessSampler(Sampler):
     """Yields (epoch, index) for ever: a new shuffle each epoch, this process's part of it.
 
     Every epoch takes whole batches of all processes together, so that N processes with batch B see
-    the batches of one process with batch N * B. start: the number of batches to skip, to go on
-    with an interrupted training.
+    the batches of one process with batch N * B. start: the number of batches to skip, to resume an
+    interrupted training.
     """
 
-    def __init__(self, length, batch_size, *, rank=0, world_size=1, seed=0, start=0):
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        seed: int = 0,
+        start: int = 0,
+    ) -> None:
         self.length, self.batch_size, self.seed, self.start = length, batch_size, seed, start
         self.rank, self.world_size = rank, world_size
         self.batches_per_epoch = max(1, length // (batch_size * world_size))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[int, int]]:
         epoch, skip = divmod(self.start, self.batches_per_epoch)
         while True:
             order = self.order(epoch)
@@ -32,60 +43,72 @@ class EndlessSampler(Sampler):
                 yield epoch, index
             epoch, skip = epoch + 1, 0
 
-    def order(self, epoch):
+    def order(self, epoch: int) -> list[int]:
+        """The indices of this process in an epoch."""
         order = np.random.default_rng((self.seed, epoch)).permutation(self.length).tolist()
         total = self.batches_per_epoch * self.batch_size * self.world_size
         order = (order * (total // self.length + 1))[:total]  # a set smaller than a batch repeats
         return order[self.rank :: self.world_size]
 
 
-class EpochView(Dataset):
-    """A dataset with `set_epoch(epoch, num_epochs)`, addressed by (epoch, index).
+class ErrorsAsSamples(Dataset):
+    """Gives the error in place of a sample whose files cannot be read.
 
-    So its workers live through all epochs, and still draw what belongs to each.
+    An exception that leaves a worker reaches the main process as a text with a traceback, and no
+    longer says what was at fault; a returned one arrives intact.
     """
 
-    def __init__(self, dataset, num_epochs):
-        self.dataset, self.num_epochs = dataset, num_epochs
+    def __init__(self, dataset: StageDataset) -> None:
+        self.dataset = dataset
 
-    def __len__(self):
-        return len(self.dataset)
-
-    def __getitem__(self, key):
-        epoch, index = key
-        self.dataset.set_epoch(epoch, self.num_epochs)
-        return self.dataset[index]
+    def __getitem__(self, key: tuple[int, int]) -> Any:
+        try:
+            return self.dataset[key]
+        except (UserError, OSError, EOFError) as error:
+            return error
 
 
-def endless_batches(dataset, sampler, iterations, *, num_workers, pin_memory):
-    """Yields batches of `dataset` (see dataset.stages) for ever, made by worker processes.
+def collate(samples: list[Any]) -> Any:
+    """A batch of samples, or the first error among them."""
+    errors = (sample for sample in samples if isinstance(sample, Exception))
+    return next(errors, None) or default_collate(samples)
 
-    Raises UserError if a sample's files cannot be read.
+
+def endless_batches(
+    dataset: StageDataset,
+    sampler: EndlessSampler,
+    iterations: int,
+    *,
+    num_workers: int,
+    pin_memory: bool,
+) -> Iterator[dict[str, Any]]:
+    """Yield batches of `dataset` for ever, made by worker processes.
+
+    Raises UserError or OSError for a sample whose files cannot be read, and RuntimeError when a
+    worker dies. iterations: of the whole training, which decides how many epochs it has.
     """
+    dataset.num_epochs = -(-iterations // sampler.batches_per_epoch)
     loader = DataLoader(
-        EpochView(dataset, num_epochs=-(-iterations // sampler.batches_per_epoch)),
+        ErrorsAsSamples(dataset),
         batch_size=sampler.batch_size,
         sampler=sampler,
         num_workers=num_workers,
+        collate_fn=collate,
         pin_memory=pin_memory,
         prefetch_factor=4 if num_workers else None,
         worker_init_fn=init_worker,
-        generator=torch.Generator(),  # else it draws from that of the training, at each start
+        generator=torch.Generator(),  # without it, every start draws from the training's generator
     )
-    gc.collect()  # for the workers: see `init_worker`
+    gc.collect()  # before workers are forked: see `init_worker`
+    for batch in naming_dead_workers(loader):
+        if isinstance(batch, Exception):
+            raise batch
+        yield batch
+
+
+def naming_dead_workers(loader: Iterable) -> Iterator[Any]:
+    """Iterate; a worker that dies while it hands over a sample breaks the connection to it."""
     try:
         yield from loader
-    except (UserError, OSError, EOFError) as error:
-        if not num_workers:
-            raise
-        raise as_told(error) from error
-
-
-def as_told(error):
-    """What a loader with workers raises -> what it means."""
-    if isinstance(error, EOFError) or getattr(error, 'errno', None) is not None:  # raised here
-        if isinstance(error, (ConnectionError, FileNotFoundError, EOFError)):
-            return RuntimeError('DataLoader worker has ended while it handed over a sample')
-        return OSError(error.errno, error.strerror, error.filename)
-    sentence = str(error).strip().splitlines()[-1]  # before it, the traceback of the worker
-    return UserError(re.sub(r'^[\w.]*Error: ', '', sentence))
+    except (ConnectionError, FileNotFoundError, EOFError) as error:
+        raise RuntimeError('DataLoader worker has ended while it handed over a sample') from error

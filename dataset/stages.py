@@ -1,13 +1,15 @@
-"""Which sets a stage of training draws from, how often, and how far apart its frames are.
+"""The training sets: what a stage draws from, how often, and how far apart its frames are.
 
-Stage 0: static images. Stage 1: BL30K. Stage 2: DAVIS and YouTube-VOS. One's own trees of videos
-join stages 1 and 2. MiVOS (CVPR 2021).
+Stage 0: static images. Stage 1: BL30K. Stage 2: DAVIS and YouTube-VOS. Trees of your own videos
+join stages 1 and 2. After MiVOS (CVPR 2021).
 """
 
 import bisect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -16,29 +18,20 @@ from dataset.benchmarks import read_list
 from dataset.composite_dataset import CompositeDataset
 from dataset.cutouts import find_cutouts
 from dataset.layout import find_pairs, tree_folders, video_names
+from dataset.samples import Sample
+from dataset.stage_options import DEFAULT_ROOTS, STATIC_SETS, StageOptions, StaticSet
 from dataset.static_dataset import StaticDataset
 from dataset.vos_dataset import VOSDataset, find_videos
 from util.errors import UserError
 
-DEFAULT_ROOTS = {
-    'static_root': '../static',
-    'bl_root': '../BL30K',
-    'yv_root': '../YouTube',
-    'davis_root': '../DAVIS',
-}
-STATIC_SETS = {  # folder -> how often in an epoch
-    'fss': 1,
-    'DUTS-TR': 1,
-    'DUTS-TE': 1,
-    'ecssd': 1,
-    'BIG_small': 5,
-    'HRSOD_small': 5,
-}
-SKIPS = (5, 10, 15, 20, 25, 5)  # largest distances between frames
-SKIP_CHANGES = {1: (0.1, 0.2, 0.3, 0.4, 0.8), 2: (0.1, 0.2, 0.3, 0.4, 0.9)}  # of all epochs
+TrainingSet = StaticDataset | VOSDataset | CompositeDataset
+
+SKIPS = (5, 10, 15, 20, 25, 5)  # largest distances between frames, one after the other
+# From which share of the epochs on the next distance holds; stage 0 has no use for distances
+SKIP_CHANGES = {0: (), 1: (0.1, 0.2, 0.3, 0.4, 0.8), 2: (0.1, 0.2, 0.3, 0.4, 0.9)}
 
 
-def max_skip(stage, epoch_fraction):
+def max_skip(stage: int, epoch_fraction: float) -> int:
     """The largest distance between frames once this share of the epochs has passed."""
     return SKIPS[sum(epoch_fraction >= change for change in SKIP_CHANGES[stage])]
 
@@ -51,142 +44,148 @@ class SetCount(NamedTuple):
     unit: str  # images or videos
     num_items: int = 0  # 0: the set is absent
     repeats: int = 1
-    notes: tuple = ()
+    notes: tuple[str, ...] = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         if not self.num_items:
             return f'{self.name}: 0, absent ({self.folder})'
-        often = f' x {self.repeats} an epoch' if self.repeats > 1 else ''
-        items = f'{self.name}: {self.num_items} {self.unit}{often} ({self.folder})'
+        repeated = f' x {self.repeats} per epoch' if self.repeats > 1 else ''
+        items = f'{self.name}: {self.num_items} {self.unit}{repeated} ({self.folder})'
         return '; '.join([items, *self.notes])
 
 
 class StageDataset(Dataset):
-    """Several sets as one, each `repeats` times in an epoch, and never twice the same sample.
+    """Several sets as one; an epoch takes each of them `repeats` times, in ever new samples.
 
-    sets: list of (dataset, repeats). A sample depends on seed, epoch and index only. Attributes:
-    `counts`, a SetCount per set, also of absent ones. Call `set_epoch` before a DataLoader's
-    workers start.
+    Arguments:
+        stage: 0, 1 or 2.
+        sets: pairs of a set and its repeats.
+        counts: a SetCount for each set, absent ones included; kept as an attribute.
+        seed: all random numbers depend on it.
+
+    num_epochs, the length of the whole training, decides how far apart the frames of videos are. It
+    must be set before a DataLoader starts its workers, which get a copy of this object.
     """
 
-    def __init__(self, stage, sets, counts, *, seed=0):
+    def __init__(
+        self,
+        stage: int,
+        sets: Sequence[tuple[TrainingSet, int]],
+        counts: list[SetCount],
+        *,
+        seed: int = 0,
+    ) -> None:
         self.stage = stage
         self.datasets = [dataset for dataset, _ in sets]
         self.ends = list(accumulate(len(dataset) * repeats for dataset, repeats in sets))
         self.counts = counts
         self.seed = seed
-        self.set_epoch(0, 1)
+        self.num_epochs = 1
 
-    def set_epoch(self, epoch, num_epochs):
-        """Epoch 0 is the first of num_epochs."""
-        self.epoch = epoch
-        if self.stage > 0:
-            for dataset in self.datasets:
-                dataset.set_epoch(epoch, max_skip(self.stage, epoch / num_epochs))
-
-    def __len__(self):
+    def __len__(self) -> int:
         return self.ends[-1]
 
-    def __getitem__(self, index):
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
+        """The sample of (epoch, index), as a DataLoader asks for it."""
+        return self.sample(*key)
+
+    def sample(self, epoch: int, index: int) -> Sample:
+        """A sample; it depends on seed, epoch and index only. The first epoch is 0."""
         if not 0 <= index < len(self):
             raise IndexError(index)
         number = bisect.bisect_right(self.ends, index)
         dataset = self.datasets[number]
         start = self.ends[number - 1] if number else 0
-        rng = np.random.default_rng((self.seed, self.epoch, index))
-        return dataset.sample((index - start) % len(dataset), rng)
+        rng = np.random.default_rng((self.seed, epoch, index))
+        skip = max_skip(self.stage, epoch / self.num_epochs)
+        return dataset.sample((index - start) % len(dataset), rng, skip)
 
 
-def build_stage(
-    stage,
-    *,
-    static_root=None,
-    bl_root=None,
-    yv_root=None,
-    davis_root=None,
-    vos_root=(),
-    crop=384,
-    short_side=None,
-    paste=None,
-    seed=0,
-):
-    """The training set of a stage, 0 to 2 -> StageDataset.
+def build_stage(stage: int, options: StageOptions | None = None, **fields: Any) -> StageDataset:
+    """Build the training set of stage 0, 1 or 2.
 
-    Roots: None takes the one in DEFAULT_ROOTS. vos_root: several.
-    short_side: to which static images are scaled (by default the crop), to which larger frames of
-    videos are scaled down (by default not at all). paste: a folder of cut-outs, for samples of
-    videos with things pasted (CompositeDataset). Raises UserError for a root that was given and
-    is absent, for a set without anything in it, and for an absent set unless roots were given.
+    Arguments:
+        options: by default, StageOptions().
+        fields: replace single fields of the options.
+    Raises:
+        UserError: a root that was given is absent, a set has nothing in it, or a set is absent
+            although no roots were given.
     """
+    options = replace(options or StageOptions(), **fields)
+    sets: Sequence[tuple[TrainingSet, int]]
     if stage == 0:
-        sets, counts = static_sets(static_root, crop, short_side or crop)
+        sets, counts = static_sets(options)
     else:
-        options = {'crop': crop, 'short_side': short_side}
-        sources = bl30k(bl_root) if stage == 1 else davis(davis_root) + youtube(yv_root)
-        sources += own_videos(vos_root or ())
-        sets, counts = video_sets(stage, sources, options)
-        if paste is not None:
-            cutouts = find_cutouts(paste)
+        sets, counts = video_sets(stage, options)
+        if options.paste is not None:
+            cutouts = find_cutouts(options.paste)
             sets = [(CompositeDataset(dataset, cutouts), repeats) for dataset, repeats in sets]
-            counts.append(SetCount('cut-outs', Path(paste), 'pictures', len(cutouts)))
-    return StageDataset(stage, sets, counts, seed=seed)
+            counts.append(SetCount('cut-outs', Path(options.paste), 'images', len(cutouts)))
+    return StageDataset(stage, sets, counts, seed=options.seed)
 
 
-def static_sets(static_root, crop, short_side):
-    root = Path(static_root or DEFAULT_ROOTS['static_root'])
+def static_sets(options: StageOptions) -> tuple[list[tuple[StaticDataset, int]], list[SetCount]]:
+    """The six published sets below the root or, if none of them is there, the root as one set."""
+    root = Path(options.static_root or DEFAULT_ROOTS['static_root'])
     if not root.is_dir():
-        raise UserError(f'{root}: no such folder; give static images with --static_root')
-    known = any((root / name).is_dir() for name in STATIC_SETS)
+        raise UserError(
+            f'{root}: no such folder; stage 0 needs static images', parameter='static_root'
+        )
+    is_published = any((root / name).is_dir() for name in STATIC_SETS)
     sets, counts = [], []
-    for name, repeats in STATIC_SETS.items() if known else [('', 1)]:
+    for name, (repeats, _) in STATIC_SETS.items() if is_published else [('', StaticSet(1, None))]:
         folder, title = root / name, name or 'own images'
         if not folder.is_dir():
             counts.append(SetCount(title, folder, 'images'))
             continue
         pairs = find_pairs(folder)
-        sets.append((StaticDataset(pairs, crop=crop, short_side=short_side), repeats))
+        short_side = options.short_side or options.crop
+        sets.append((StaticDataset(pairs, crop=options.crop, short_side=short_side), repeats))
         counts.append(SetCount(title, folder, 'images', len(pairs), repeats))
     absent = [count.folder for count in counts if not count.num_items]
-    if absent and static_root is None:
+    if absent and options.static_root is None:
         raise UserError(
-            f'{absent[0]}: no such folder; get it, or give --static_root, to train on what is there'
+            f'{absent[0]}: no such folder; download it, or name the folder of the static sets to '
+            'train on those that are there',
+            parameter='static_root',
         )
     return sets, counts
 
 
-class Source(NamedTuple):
-    """A tree of videos that a stage may draw from."""
+class VideoTree(NamedTuple):
+    """A tree of videos that a stage draws from."""
 
     name: str
-    option: str
-    given: bool  # by the user, who then expects it to be there
     folder: Path
+    parameter: str  # the field of StageOptions that says where it lies
+    is_given: bool  # that field is set, so the tree must exist
     repeats: int = 1
-    list_names: callable = None  # folder -> names of the videos, None for all
-    rules: dict | None = None  # for VOSDataset
+    list_names: Callable[[Path], list[str] | None] | None = None  # which videos; None: all
+    bl30k: bool = False
+    skip_divisor: int = 1
 
 
-def bl30k(root):
-    folder = Path(root or DEFAULT_ROOTS['bl_root'])
-    return [Source('BL30K', '--bl_root', root is not None, folder, rules={'bl30k': True})]
+def video_trees(stage: int, options: StageOptions) -> list[VideoTree]:
+    """The trees that stage 1 or 2 draws from, whether they exist or not."""
+
+    def published(name: str, parameter: str, inside: str, **rules: Any) -> VideoTree:
+        root = getattr(options, parameter)
+        folder = Path(root or DEFAULT_ROOTS[parameter], inside)
+        return VideoTree(name, folder, parameter, root is not None, **rules)
+
+    if stage == 1:
+        trees = [published('BL30K', 'bl_root', '', bl30k=True)]
+    else:
+        trees = [
+            published('DAVIS', 'davis_root', '2017/trainval', repeats=5, list_names=davis_names),
+            # every fifth frame is annotated: a fifth of the distance in frames is as far in time
+            published('YouTube-VOS', 'yv_root', 'train_480p', skip_divisor=5),
+        ]
+    own = [VideoTree('own videos', Path(root), 'vos_root', True) for root in options.vos_root]
+    return trees + own
 
 
-def davis(root):
-    folder = Path(root or DEFAULT_ROOTS['davis_root']) / '2017' / 'trainval'
-    return [Source('DAVIS', '--davis_root', root is not None, folder, 5, davis_names)]
-
-
-def youtube(root):
-    folder = Path(root or DEFAULT_ROOTS['yv_root']) / 'train_480p'
-    every_5th = {'skip_divisor': 5}  # frames that are annotated, so that distances mean the same
-    return [Source('YouTube-VOS', '--yv_root', root is not None, folder, rules=every_5th)]
-
-
-def own_videos(roots):
-    return [Source('own videos', '--vos_root', True, Path(root)) for root in roots]
-
-
-def davis_names(folder):
+def davis_names(folder: Path) -> list[str] | None:
     """The training videos of a DAVIS 2017 tree; None for all.
 
     Those in train.txt; without that list, all but those in val.txt.
@@ -200,34 +199,53 @@ def davis_names(folder):
     return sorted(names - held_out) if held_out < names else None
 
 
-def video_sets(stage, sources, options):
-    """-> list of (dataset, repeats), a SetCount per source."""
-    sets, counts, absent = [], [], []
-    for source in sources:
-        if not source.folder.is_dir():
-            if source.given:
-                raise UserError(f'{source.folder}: no such folder ({source.name}, {source.option})')
-            absent.append(source)
-            counts.append(SetCount(source.name, source.folder, 'videos'))
-            continue
-        names = source.list_names(source.folder) if source.list_names else None
-        found = find_videos(source.folder, names)
-        skip = max_skip(stage, 0)
-        dataset = VOSDataset(found.videos, max_skip=skip, **(source.rules or {}), **options)
-        sets.append((dataset, source.repeats))
-        notes = (
-            (found.num_short, 'videos of fewer than 3 frames left out'),
-            (found.num_without_mask, 'frames without a mask left out'),
-        )
-        notes = tuple(f'{number} {what}' for number, what in notes if number)
-        count = SetCount(source.name, source.folder, 'videos', len(found.videos))
-        counts.append(count._replace(repeats=source.repeats, notes=notes))
-    if not sets:
-        tried = ', '.join(f'{source.folder} ({source.option})' for source in sources)
-        raise UserError(f'nothing to train stage {stage} on: there is no {tried}, no --vos_root')
-    if absent and not any(source.given for source in sources):
+def check_trees(stage: int, trees: Sequence[VideoTree]) -> None:
+    """Raise UserError if a tree that was given is absent, or a default one while none was given."""
+    absent = [tree for tree in trees if not tree.folder.is_dir()]
+    for tree in absent:
+        if tree.is_given:
+            problem = f'no such folder to read {tree.name} from'
+            raise UserError(f'{tree.folder}: {problem}', parameter=tree.parameter)
+    if len(absent) == len(trees):
+        folders = ' and no '.join(f'{tree.folder} ({tree.name})' for tree in trees)
         raise UserError(
-            f'{absent[0].folder}: no such folder ({absent[0].name}); give {absent[0].option}, or '
-            'name the sets that you have, to train on these alone'
+            f'nothing to train stage {stage} on: there is no {folders}; download them, or name a '
+            'tree of your own',
+            parameter='vos_root',
         )
+    if absent and not any(tree.is_given for tree in trees):
+        raise UserError(
+            f'{absent[0].folder}: no such folder to read {absent[0].name} from; name another, or '
+            'name only the sets that you have to train on those alone',
+            parameter=absent[0].parameter,
+        )
+
+
+def video_sets(
+    stage: int, options: StageOptions
+) -> tuple[list[tuple[VOSDataset, int]], list[SetCount]]:
+    """The sets of stage 1 or 2 that exist, and what is in each."""
+    trees = video_trees(stage, options)
+    check_trees(stage, trees)
+    sets, counts = [], []
+    for tree in trees:
+        count = SetCount(tree.name, tree.folder, 'videos')
+        if tree.folder.is_dir():
+            names = tree.list_names(tree.folder) if tree.list_names else None
+            found = find_videos(tree.folder, names)
+            dataset = VOSDataset(
+                found.videos,
+                crop=options.crop,
+                short_side=options.short_side,
+                bl30k=tree.bl30k,
+                skip_divisor=tree.skip_divisor,
+            )
+            sets.append((dataset, tree.repeats))
+            left_out = (
+                (found.num_short, 'videos of fewer than 3 frames left out'),
+                (found.num_without_mask, 'frames without a mask left out'),
+            )
+            notes = tuple(f'{number} {what}' for number, what in left_out if number)
+            count = count._replace(num_items=len(dataset), repeats=tree.repeats, notes=notes)
+        counts.append(count)
     return sets, counts

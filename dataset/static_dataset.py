@@ -1,58 +1,60 @@
-"""Stage 0: three views of one image and its object, as if it were a short video."""
+"""Stage 0: three views of one image and its object, as if they were frames of a short video."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import ImageOps
-from torch.utils.data import Dataset
 
-from dataset.samples import NUM_FRAMES, make_sample, read_picture
+from dataset.layout import Pair
+from dataset.samples import NUM_FRAMES, RawSample, Sample, make_sample, read_image_fast
 from dataset.sizes import fit_mask, size_for_network
 from dataset.tps import ThinPlateWarp
 from dataset.transforms import Affine, Jitter, Window, flip, resize
 from util.images import open_image
 
-WARPED = 0.33  # of the views
+WARPED = 0.33  # share of the views that are warped
 
 
-class StaticDataset(Dataset):
-    """Samples of one object. They depend on seed, epoch and index only.
+class StaticDataset:
+    """Samples of static images with one object each.
 
-    pairs: list of (image path, mask path). short_side: to which pictures are scaled before the
-    crop. Call `set_epoch` before a DataLoader's workers start.
+    short_side: to which images are scaled before the crop.
     """
 
-    def __init__(self, pairs, *, crop=384, short_side=384, seed=0):
+    def __init__(self, pairs: Sequence[Pair], *, crop: int = 384, short_side: int = 384) -> None:
         self.pairs = pairs
         self.crop = crop
         self.short_side = short_side
-        self.seed = seed
-        self.set_epoch(0)
 
-    def set_epoch(self, epoch):
-        self.epoch = epoch
-
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index):
-        return self.sample(index, np.random.default_rng((self.seed, self.epoch, index)))
-
-    def sample(self, index, rng):
-        image, mask = read_pair(*self.pairs[index])
-        # first, and not after the turns as published: it comes to the same, and they cost less
-        size = size_for_network(self.pairs[index][0], mask.shape, self.short_side)
+    def sample(self, index: int, rng: np.random.Generator, max_skip: int = 0) -> Sample:
+        """A sample of image `index`; max_skip, which matters for videos only, is ignored."""
+        image_path, mask_path = self.pairs[index]
+        image, mask = read_pair(image_path, mask_path)
+        # the published code scales after the affine transforms; before them, it costs less and the
+        # views are drawn from the same distribution
+        size = size_for_network(image_path, mask.shape, self.short_side)
         image, mask = resize(image, size), resize(mask, size)
         zoom = Affine.sample(rng, scale=(0.8, 1.5))
         image, mask = zoom(image), zoom(mask)
         if rng.random() < 0.5:
             image, mask = flip(image), flip(mask)
         image = Jitter.sample(rng, 0.1, 0.05, 0.05, 0.05, grey=0.05)(image)
-        views = [view(rng, image, mask, self.crop) for _ in range(NUM_FRAMES)]
-        images, masks = zip(*views, strict=True)
-        return make_sample(images, masks, [1], 1, str(self.pairs[index][0]))
+        views = [draw_view(rng, image, mask, self.crop) for _ in range(NUM_FRAMES)]
+        images, masks = (list(arrays) for arrays in zip(*views, strict=True))
+        return make_sample(RawSample(images, masks, str(image_path)), [1], 1)
 
 
-def view(rng, image, mask, crop):
-    """-> an image and its mask, (crop, crop)."""
+def draw_view(
+    rng: np.random.Generator, image: np.ndarray, mask: np.ndarray, crop: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """One view of an image and of its mask, both (crop, crop).
+
+    It is turned, scaled, sheared, shifted and recoloured, and sometimes warped.
+    """
     turn = Affine.sample(rng, degrees=20, scale=(0.9, 1.1), shear=10)
     window = Window.sample(rng, mask.shape, crop)
     image, mask = turn(image, window), turn(mask, window)
@@ -62,14 +64,14 @@ def view(rng, image, mask, crop):
     return image, mask
 
 
-def read_pair(image_path, mask_path):
-    """-> uint8 (H, W, 3), uint8 (H, W) of 0 and 1."""
-    image = read_picture(image_path)
+def read_pair(image_path: Path, mask_path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read an image, uint8 (H, W, 3), and its mask, uint8 (H, W) of 0 and 1."""
+    image = read_image_fast(image_path)
     return image, fit_mask(mask_path, read_foreground(mask_path), image.shape[:2])
 
 
-def read_foreground(path):
-    """A mask of one object -> uint8 (H, W) of 0 and 1.
+def read_foreground(path: Path) -> np.ndarray:
+    """Read the mask of one object: uint8 (H, W) of 0 and 1.
 
     Grey and RGB masks are cut at half of white. Indexed ones, and grey ones without a bright pixel,
     hold ids; any id is the object.

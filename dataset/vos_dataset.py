@@ -9,111 +9,139 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from dataset.layout import match_frames, tree_folders, video_names
-from dataset.samples import NUM_FRAMES, make_sample, read_picture
+from dataset.samples import NUM_FRAMES, RawSample, Sample, make_sample, read_image_fast
 from dataset.sizes import check_size, fit_mask, scaled
-from dataset.transforms import Affine, Jitter, ResizedCrop, resize
+from dataset.transforms import Affine, CropRange, Jitter, ResizedCrop, resize
 from util.errors import UserError
 from util.masks import load_mask
 
+NUM_OBJECTS = 2  # at most, in a sample
 MAX_TRIES = 5  # to find frames that show an object
-CROP_SCALE, BL30K_CROP_SCALE = (0.36, 1.0), (0.25, 1.0)  # shares of the frame's area
+CROPS, BL30K_CROPS = CropRange((0.36, 1.0)), CropRange((0.25, 1.0))
 
 
-class VOSDataset(Dataset):
-    """Samples of up to `objects` objects. They depend on seed, epoch and index only.
+class FilesInFolder:
+    """Paths in one folder, kept as names: BL30K's ten million Path objects would fill 2 GB."""
 
-    videos: list of (name, image paths, mask paths). max_skip: the largest distance between two
-    frames, in frames of 1 / `skip_divisor`. short_side: larger frames are scaled down to it first.
-    bl30k: its rules for crops and objects. Call `set_epoch` before a DataLoader's workers start.
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self.folder = folder
+        self.names = names
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Path:
+        return Path(self.folder, self.names[index])
+
+
+class TrainingVideo(NamedTuple):
+    """A video with a mask for each frame, in order of time."""
+
+    name: str
+    images: FilesInFolder
+    masks: FilesInFolder
+
+
+class VOSDataset:
+    """Samples of videos.
+
+    Arguments:
+        videos: as `find_videos` finds them.
+        crop: side of the square crops.
+        short_side: larger frames are scaled down to it first; None keeps their size.
+        bl30k: choose crops and objects by the rules for BL30K.
+        skip_divisor: divides the largest distance between frames, for sets that are annotated only
+            at every n-th frame.
     """
 
     def __init__(
         self,
-        videos,
+        videos: Sequence[TrainingVideo],
         *,
-        max_skip,
-        objects=2,
-        crop=384,
-        short_side=None,
-        bl30k=False,
-        skip_divisor=1,
-        seed=0,
-    ):
+        crop: int = 384,
+        short_side: int | None = None,
+        bl30k: bool = False,
+        skip_divisor: int = 1,
+    ) -> None:
         self.videos = videos
-        self.objects = objects
         self.crop = crop
         self.short_side = short_side
         self.bl30k = bl30k
         self.skip_divisor = skip_divisor
-        self.seed = seed
-        self.set_epoch(0, max_skip)
 
-    def set_epoch(self, epoch, max_skip=None):
-        """max_skip: from this epoch on; None keeps it."""
-        self.epoch = epoch
-        if max_skip is not None:
-            self.max_skip = max_skip // self.skip_divisor
-
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.videos)
 
-    def __getitem__(self, index):
-        return self.sample(index, np.random.default_rng((self.seed, self.epoch, index)))
-
-    def sample(self, index, rng):
+    def sample(self, index: int, rng: np.random.Generator, max_skip: int) -> Sample:
+        """A sample of video `index`; max_skip is the largest distance between its frames."""
         for _ in range(MAX_TRIES):
-            pictures, annotations, name = self.draw(index, rng)
-            ids = choose_objects(rng, annotations, self.objects, self.bl30k)
+            raw = self.draw_frames(index, rng, max_skip)
+            ids = choose_objects(rng, raw.masks, NUM_OBJECTS, self.bl30k)
             if ids:
                 break
-        return make_sample(pictures, annotations, ids, self.objects, name)
+        return make_sample(raw, ids, NUM_OBJECTS)
 
-    def draw(self, index, rng, **window):
-        """Three frames of a video -> images, masks of all ids (lists), the files they are from.
-
-        window: for ResizedCrop.sample, by default the published one.
-        """
+    def draw_frames(
+        self, index: int, rng: np.random.Generator, max_skip: int, crops: CropRange | None = None
+    ) -> RawSample:
+        """Three augmented frames of a video; crops: how to crop them (None: as published)."""
         _, images, masks = self.videos[index]
-        chosen = sample_frames(rng, len(images), self.max_skip)
+        chosen = sample_frames(rng, len(images), max_skip // self.skip_divisor)
         pairs = [read_pair(images[i], masks[i], self.short_side) for i in chosen]
         for i, (image, _) in zip(chosen, pairs, strict=True):
             check_size(images[i], image.shape[:2], pairs[0][0].shape[:2])
-        window = window or {'scale': BL30K_CROP_SCALE if self.bl30k else CROP_SCALE}
-        pictures, annotations = self._augment(rng, *zip(*pairs, strict=True), window)
-        frames = ', '.join(images[i].name for i in chosen)
-        return pictures, annotations, f'{images[chosen[0]].parent}: {frames}'
+        crops = crops or (BL30K_CROPS if self.bl30k else CROPS)
+        window = ResizedCrop.sample(rng, pairs[0][1].shape, self.crop, crops)
+        files = ', '.join(images[i].name for i in chosen)
+        return RawSample(*augment(rng, pairs, window), f'{images[chosen[0]].parent}: {files}')
 
-    def _augment(self, rng, images, masks, window):
-        """-> images and masks, all (crop, crop)."""
-        crop = ResizedCrop.sample(rng, masks[0].shape, self.crop, **window)
-        jitter = Jitter.sample(rng, 0.1, 0.03, 0.03, grey=0.05)
-        pictures, annotations = [], []
-        for image, mask in zip(images, masks, strict=True):
-            turn = Affine.sample(rng, degrees=15, shear=10)
-            flicker = Jitter.sample(rng, 0.01, 0.01, 0.01)
-            pictures.append(flicker(turn(jitter(crop(image)))))
-            annotations.append(turn(crop(mask)))
-        return pictures, annotations
+    def draw_image(
+        self, index: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, Path]:
+        """Any one frame of a video as it is, its mask, and the path of the frame."""
+        _, images, masks = self.videos[index]
+        i = int(rng.integers(len(images)))
+        return *read_pair(images[i], masks[i], self.short_side), images[i]
 
 
-def sample_frames(rng, num_frames, max_skip):
-    """Three frame numbers of a video, in order of time or the reverse of it.
+def augment(
+    rng: np.random.Generator,
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    window: ResizedCrop,
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Crop and change images and masks -> images, masks.
+
+    All share their crop and a change of colours; each is turned, and flickers, by itself.
+    """
+    jitter = Jitter.sample(rng, 0.1, 0.03, 0.03, grey=0.05)
+    images, masks = [], []
+    for image, mask in pairs:
+        turn = Affine.sample(rng, degrees=15, shear=10)
+        flicker = Jitter.sample(rng, 0.01, 0.01, 0.01)
+        images.append(flicker(turn(jitter(window(image)))))
+        masks.append(turn(window(mask)))
+    return images, masks
+
+
+def sample_frames(rng: np.random.Generator, num_frames: int, max_skip: int) -> list[int]:
+    """Three frame numbers of a video, in order of time or in reverse.
 
     As published: in a video no longer than max_skip, and at the end of a longer one, the first two
     are the same frame.
     """
     reach = min(num_frames, max_skip)
-    start = rng.integers(num_frames - reach + 1)
-    first = min(start + 1 + rng.integers(reach + 1), num_frames - reach, num_frames - 1)
-    second = min(first + 1 + rng.integers(reach + 1), num_frames - reach // 2, num_frames - 1)
-    frames = [int(start), int(first), int(second)]
+    start = int(rng.integers(num_frames - reach + 1))
+    first = min(start + 1 + int(rng.integers(reach + 1)), num_frames - reach, num_frames - 1)
+    second = min(first + 1 + int(rng.integers(reach + 1)), num_frames - reach // 2, num_frames - 1)
+    frames = [start, first, second]
     return frames[::-1] if rng.random() < 0.5 else frames
 
 
-def choose_objects(rng, masks, num_objects, bl30k=False):
+def choose_objects(
+    rng: np.random.Generator, masks: Sequence[np.ndarray], num_objects: int, bl30k: bool = False
+) -> list[int]:
     """Up to `num_objects` ids that the first of the masks shows, in random order."""
     ids = [int(i) for i in np.unique(masks[0]) if i]
     if bl30k:
@@ -121,15 +149,23 @@ def choose_objects(rng, masks, num_objects, bl30k=False):
     return [int(i) for i in rng.permutation(ids)[:num_objects]]
 
 
-def is_large_enough(i, masks):
-    """Whether a BL30K object of 101 to 900 pixels is small all along, rather than mostly hidden."""
+def is_large_enough(i: int, masks: Sequence[np.ndarray]) -> bool:
+    """Whether BL30K's object i has more than 100 pixels in the first mask and is not mostly hidden.
+
+    An object of up to 900 pixels there counts as mostly hidden if another mask shows 400 or more.
+    """
     area, *others = (int((mask == i).sum()) for mask in masks)
     return area > 100 and (area > 900 or max(others) < 400)
 
 
-def read_pair(image_path, mask_path, short_side=None):
-    """-> uint8 (H, W, 3), uint8 (H, W) of ids, scaled down to a short side if they are larger."""
-    image = read_picture(image_path)
+def read_pair(
+    image_path: Path, mask_path: Path, short_side: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read a frame, uint8 (H, W, 3), and its mask, uint8 (H, W) of ids.
+
+    Larger ones are scaled down to `short_side`.
+    """
+    image = read_image_fast(image_path)
     mask = fit_mask(mask_path, load_mask(mask_path), image.shape[:2])
     if short_side is None or min(mask.shape) <= short_side:
         return image, mask
@@ -137,48 +173,36 @@ def read_pair(image_path, mask_path, short_side=None):
     return resize(image, size), resize(mask, size)
 
 
-class Found(NamedTuple):
-    """What `find_videos` finds: videos, and the numbers of what was left out."""
+class FoundVideos(NamedTuple):
+    """What `find_videos` finds: videos, and how much it left out."""
 
-    videos: list  # of (name, image paths, mask paths)
-    num_short: int  # videos
+    videos: list[TrainingVideo]
+    num_short: int  # videos of fewer than NUM_FRAMES frames
     num_without_mask: int  # frames
 
 
-class Files(Sequence):
-    """Paths in one folder. BL30K has ten million: as objects of their own they would fill 2 GB."""
-
-    def __init__(self, folder, names):
-        self.folder = folder
-        self.names = names
-
-    def __len__(self):
-        return len(self.names)
-
-    def __getitem__(self, index):
-        return Path(self.folder, self.names[index])
-
-
-def find_videos(root, names=None):
-    """The videos of a tree, or those `names` of them -> Found.
+def find_videos(root: Path, names: Sequence[str] | None = None) -> FoundVideos:
+    """Find all videos of a tree, or those with the given names.
 
     Frames without a mask are left out, and then videos of fewer than 3 frames. Raises UserError for
     a mask without a frame, and if nothing remains.
     """
     images, annotations = tree_folders(root)
-    videos, num_short, num_without_mask, shared = [], 0, 0, {}
+    videos, num_short, num_without_mask = [], 0, 0
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
     for name in video_names(images) if names is None else names:
-        frames, masks, without_mask, without_frame = match_frames(images / name, annotations / name)
-        if without_frame:
-            raise UserError(f'{annotations / name / without_frame[0]}: has no frame in {images}')
-        num_without_mask += len(without_mask)
-        if len(frames) < NUM_FRAMES:
+        found = match_frames(images / name, annotations / name)
+        if found.without_frame:
+            mask = annotations / name / found.without_frame[0]
+            raise UserError(f'{mask}: has no frame in {images}')
+        num_without_mask += len(found.without_mask)
+        if len(found.frames) < NUM_FRAMES:
             num_short += 1
             continue
-        # videos number their frames alike: one tuple of names for all of them
-        files = [Files(images / name, shared.setdefault(frames, frames))]
-        files.append(Files(annotations / name, shared.setdefault(masks, masks)))
-        videos.append((name, *files))
+        # videos number their frames alike: to save memory, they share one tuple of names
+        frames = FilesInFolder(images / name, shared.setdefault(found.frames, found.frames))
+        masks = FilesInFolder(annotations / name, shared.setdefault(found.masks, found.masks))
+        videos.append(TrainingVideo(name, frames, masks))
     if not videos:
         raise UserError(f'{images}: no video of {NUM_FRAMES} frames or more with masks in it')
-    return Found(videos, num_short, num_without_mask)
+    return FoundVideos(videos, num_short, num_without_mask)

@@ -1,48 +1,51 @@
-"""Training samples of one worker, ours and those of a plain PIL and torchvision pipeline."""
+"""Training samples of one worker, ours and those of the plain PIL and torchvision pipeline."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
-SAMPLES = 10  # a round
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from dataset.stages import SKIPS, build_stage
+from scripts.benchmarks.reference_data import sampler
+from scripts.benchmarks.timing import compare, in_turn
+from scripts.rendering import render
+from util.masks import save_mask
+
+NUM_SAMPLES = 10  # in a round
 
 
-def run(args):
-    """Per stage, from made-up files of its usual size; the same random numbers for both."""
-    import cv2
-    import numpy as np
-    import torch
-
-    from dataset.stages import build_stage
-    from scripts.benchmarks import reference_data as reference_data
-    from scripts.benchmarks.timing import compare, in_turn
-
+def run(options):
+    """Time each stage on made-up files of the usual size; both sides draw the same numbers."""
     cv2.setNumThreads(0)  # as in a worker
     torch.set_num_threads(1)
-    figures = {'sample': f'3 frames, crop {args.crop}, one process with one thread'}
+    figures = {'sample': f'3 frames, crop {options.crop}, one process with one thread'}
     with tempfile.TemporaryDirectory() as folder:
         for stage, root in enumerate(made_up_sets(Path(folder))):
-            dataset = build_stage(stage, crop=args.crop, **root).datasets[0]
-            makers = {'ours': dataset.sample, 'twin': reference_data.sampler(dataset)}
-
-            def generate(make, count, dataset=dataset):
-                samples = (
-                    make(i % len(dataset), np.random.default_rng((0, i))) for i in range(count)
-                )
-                return list(samples)
-
-            check(*(generate(make, 3) for make in makers.values()))  # and warm-up
+            dataset = build_stage(stage, crop=options.crop, **root).datasets[0]
+            makers = {'ours': dataset.sample, 'reference': sampler(dataset)}
+            check(*(generate(make, len(dataset), 3) for make in makers.values()))  # warms up, too
             steps = {
-                name: lambda make=make: generate(make, SAMPLES) for name, make in makers.items()
+                name: partial(generate, make, len(dataset), NUM_SAMPLES)
+                for name, make in makers.items()
             }
-            found = compare(in_turn(steps, args.rounds))
-            found['ours, samples/s'] = SAMPLES / found.pop('ours, seconds')
-            found['twin, samples/s'] = SAMPLES / found.pop('twin, seconds')
+            found = compare(in_turn(steps, options.rounds))
+            for name in makers:
+                found[f'{name}, samples/s'] = NUM_SAMPLES / found.pop(f'{name}, seconds')
             figures |= {f'stage {stage}, {name}': value for name, value in found.items()}
     return figures
 
 
+def generate(make, length, num_samples):
+    """The first samples of epoch 0 of a set with `length` items."""
+    return [make(i % length, np.random.default_rng((0, i)), SKIPS[0]) for i in range(num_samples)]
+
+
 def check(ours, theirs):
-    """The same but for rounding and how pixels are interpolated."""
+    """Assert that samples agree up to rounding and the interpolation of pixels."""
     for a, b in zip(ours, theirs, strict=True):
         difference = (a['frames'] - b['frames']).abs().mean().item()
         equal = (a['masks'] == b['masks']).float().mean().item()
@@ -50,12 +53,7 @@ def check(ours, theirs):
 
 
 def made_up_sets(root):
-    """A set for each stage -> their roots as keyword arguments of `build_stage`."""
-    from PIL import Image
-
-    from scripts.make_demo_clip import render
-    from util.masks import save_mask
-
+    """Write a set for each stage; returns their roots as keyword arguments of `build_stage`."""
     images, masks = render(20, 480, 854, seed=0)
     pairs = root / 'static' / 'own'
     pairs.mkdir(parents=True)

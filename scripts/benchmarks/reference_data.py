@@ -1,8 +1,12 @@
-"""Training samples made plainly, with PIL and torchvision, one picture after the other.
+"""Training samples made plainly, with PIL and torchvision, one image after the other.
 
 Draws the same random numbers as the project's own datasets, in the same order, and applies them
-with the functions that the method's published data loading is built of.
+with the functions that the published data loading is built of.
 """
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +16,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from tps import ThinPlateSpline
 
 from dataset import static_dataset, transforms, vos_dataset
-from dataset.samples import NUM_FRAMES, make_sample
+from dataset.samples import NUM_FRAMES, RawSample, Sample, make_sample
 from dataset.sizes import scaled
 from dataset.tps import ThinPlateWarp
 from dataset.transforms import IMAGE_FILL, Affine, Jitter, ResizedCrop, Window
@@ -25,20 +29,20 @@ CHANGES = {
 }
 
 
-def sampler(dataset):
-    """-> a function index, rng -> sample, like `dataset.sample`."""
+def sampler(dataset: Any) -> Callable[..., Sample]:
+    """A function that makes the samples of a dataset, with the arguments of `dataset.sample`."""
     is_static = isinstance(dataset, static_dataset.StaticDataset)
-    sample = static_sample if is_static else video_sample
-    return lambda index, rng: sample(dataset, index, rng)
+    return partial(static_sample if is_static else video_sample, dataset)
 
 
-def video_sample(dataset, index, rng):
+def video_sample(dataset, index, rng, max_skip):
+    """Like `VOSDataset.sample`, but without trying again if no object is found."""
     _, image_paths, mask_paths = dataset.videos[index]
-    chosen = vos_dataset.sample_frames(rng, len(image_paths), dataset.max_skip)
+    chosen = vos_dataset.sample_frames(rng, len(image_paths), max_skip // dataset.skip_divisor)
     images = [Image.open(image_paths[i]).convert('RGB') for i in chosen]
     masks = [Image.open(mask_paths[i]) for i in chosen]
-    scale = vos_dataset.BL30K_CROP_SCALE if dataset.bl30k else vos_dataset.CROP_SCALE
-    window = ResizedCrop.sample(rng, images[0].size[::-1], dataset.crop, scale=scale)
+    crops = vos_dataset.BL30K_CROPS if dataset.bl30k else vos_dataset.CROPS
+    window = ResizedCrop.sample(rng, images[0].size[::-1], dataset.crop, crops)
     colours = Jitter.sample(rng, 0.1, 0.03, 0.03, grey=0.05)
     for t in range(NUM_FRAMES):
         turn = Affine.sample(rng, degrees=15, shear=10)
@@ -46,11 +50,13 @@ def video_sample(dataset, index, rng):
         images[t] = jitter(affine(jitter(crop(images[t], window), colours), turn), flicker)
         masks[t] = affine(crop(masks[t], window), turn)
     masks = [np.array(mask) for mask in masks]
-    ids = vos_dataset.choose_objects(rng, masks, dataset.objects, dataset.bl30k)
-    return make_sample([np.array(image) for image in images], masks, ids, dataset.objects, '')
+    ids = vos_dataset.choose_objects(rng, masks, vos_dataset.NUM_OBJECTS, dataset.bl30k)
+    raw = RawSample([np.array(image) for image in images], masks, '')
+    return make_sample(raw, ids, vos_dataset.NUM_OBJECTS)
 
 
-def static_sample(dataset, index, rng):
+def static_sample(dataset, index, rng, max_skip=0):
+    """Like `StaticDataset.sample`."""
     image, mask = (Image.open(path) for path in dataset.pairs[index])
     size = list(scaled(image.size[::-1], dataset.short_side))
     image = F.resize(image.convert('RGB'), size, InterpolationMode.BICUBIC)
@@ -62,7 +68,8 @@ def static_sample(dataset, index, rng):
     image = jitter(image, Jitter.sample(rng, 0.1, 0.05, 0.05, 0.05, grey=0.05))
     views = [static_view(rng, image, mask, dataset.crop) for _ in range(NUM_FRAMES)]
     images, masks = zip(*views, strict=True)
-    return make_sample(images, [(mask > 127).astype(np.uint8) for mask in masks], [1], 1, '')
+    masks = [(mask > 127).astype(np.uint8) for mask in masks]
+    return make_sample(RawSample(list(images), masks, ''), [1], 1)
 
 
 def static_view(rng, image, mask, side):
@@ -76,20 +83,20 @@ def static_view(rng, image, mask, side):
     return image, mask
 
 
-def interpolation(picture):
-    return InterpolationMode.BICUBIC if picture.mode == 'RGB' else InterpolationMode.NEAREST
+def interpolation(image):
+    return InterpolationMode.BICUBIC if image.mode == 'RGB' else InterpolationMode.NEAREST
 
 
-def crop(picture, window):
+def crop(image, window):
     box, size = (window.top, window.left, window.height, window.width), [window.size] * 2
-    picture = F.resized_crop(picture, *box, size, interpolation(picture))
-    return F.hflip(picture) if window.flipped else picture
+    image = F.resized_crop(image, *box, size, interpolation(image))
+    return F.hflip(image) if window.flipped else image
 
 
-def affine(picture, turn):
-    fill = IMAGE_FILL if picture.mode == 'RGB' else 0
-    how = interpolation(picture)
-    return F.affine(picture, turn.angle, [0, 0], turn.scale, [turn.shear, 0.0], how, fill)
+def affine(image, turn):
+    fill = IMAGE_FILL if image.mode == 'RGB' else 0
+    how = interpolation(image)
+    return F.affine(image, turn.angle, [0, 0], turn.scale, [turn.shear, 0.0], how, fill)
 
 
 def jitter(image, colours):
@@ -99,14 +106,14 @@ def jitter(image, colours):
 
 
 def warp(spline, image, mask):
-    """By the package's own transform of every pixel, and PyTorch's sampling."""
+    """Warp with the package's own transform of every pixel and PyTorch's sampling."""
     height, width = mask.shape
     y, x = np.mgrid[:height, :width]
     places = np.stack([(x.ravel() + 0.5) / width, (y.ravel() + 0.5) / height], 1)
     source = ThinPlateSpline().fit(spline.moved, spline.points).transform(places)
     grid = torch.from_numpy(source * 2 - 1).float().view(1, height, width, 2)
     sample = torch.nn.functional.grid_sample
-    fill = torch.tensor(IMAGE_FILL).view(3, 1, 1)  # around the picture, where sample gives 0
+    fill = torch.tensor(IMAGE_FILL).view(3, 1, 1)  # grid_sample gives 0 outside the image
     image = torch.from_numpy(image).permute(2, 0, 1)[None] - fill.float()
     image = (sample(image, grid, 'bicubic', align_corners=False)[0] + fill).clamp(0, 255).round()
     mask = torch.from_numpy(mask)[None, None].float()

@@ -1,3 +1,5 @@
+"""dataset/composite_dataset.py and cutouts.py: samples with things pasted."""
+
 import numpy as np
 import pytest
 import torch
@@ -32,10 +34,10 @@ def composite(tmp_path, cutouts):
 
 
 def samples(dataset, number):
-    return [dataset.sample(i % len(dataset), np.random.default_rng(i)) for i in range(number)]
+    return [dataset.sample(i % len(dataset), np.random.default_rng(i), 5) for i in range(number)]
 
 
-def test_samples_are_those_of_the_network_with_one_or_two_objects(composite):
+def test_samples_are_what_the_network_takes_with_one_or_two_objects(composite):
     found = samples(composite, 80)
     for sample in found:
         assert sample['frames'].shape == (3, 3, CROP, CROP)
@@ -53,12 +55,12 @@ def test_the_same_seed_gives_the_same_sample(composite):
         assert_same(a, b)
 
 
-def test_a_sample_may_be_recoloured_all_frames_alike(composite, monkeypatch):
+def test_all_frames_of_a_sample_are_recoloured_alike(composite, monkeypatch):
     monkeypatch.setattr('dataset.composite_dataset.Jitter.sample', lambda *_, **__: np.invert)
     found = {}
     for share in (0, 1):
         monkeypatch.setattr('dataset.composite_dataset.RECOLOURED', share)
-        found[share] = composite.sample(0, np.random.default_rng(3))
+        found[share] = composite.sample(0, np.random.default_rng(3), 5)
     assert torch.equal(found[0]['masks'], found[1]['masks'])
     torch.testing.assert_close(found[0]['frames'], 1 - found[1]['frames'])
 
@@ -134,30 +136,31 @@ def test_textures_differ_and_fill_their_range():
     assert (pictures[0] != pictures[1]).any()
 
 
-def test_a_stage_takes_cutouts_and_counts_them(tmp_path, cutouts):
+def test_a_stage_pastes_cutouts_and_counts_them(tmp_path, cutouts):
     stage = build_stage(2, vos_root=[own_tree(tmp_path / 'tree')], crop=CROP, paste=cutouts)
-    assert str(stage.counts[-1]) == f'cut-outs: 2 pictures ({cutouts})'
-    stage.set_epoch(3, 10)
-    assert_same(stage[1], stage[1])
+    assert str(stage.counts[-1]) == f'cut-outs: 2 images ({cutouts})'
+    stage.num_epochs = 10
+    assert_same(stage.sample(3, 1), stage.sample(3, 1))
 
 
 @pytest.mark.parametrize(
     'write, words',
     [
-        (None, 'no such folder; give one of cut-outs'),
+        (None, 'no such folder; name one that holds cut-outs'),
         (lambda folder: folder.mkdir(), 'no cut-outs in it'),
     ],
 )
-def test_a_folder_without_cutouts_is_a_mistake(tmp_path, write, words):
+def test_a_folder_without_cutouts_is_refused(tmp_path, write, words):
     folder = tmp_path / 'none'
     if write:
         write(folder)
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=words) as error:
         find_cutouts(folder)
+    assert error.value.parameter == 'paste'
 
 
 @pytest.mark.parametrize('alpha', [0, 255])
-def test_a_picture_without_a_border_is_no_cutout(tmp_path, alpha):
+def test_an_image_without_an_outline_is_no_cutout(tmp_path, alpha):
     picture = np.dstack([np.zeros((8, 8, 3), np.uint8), np.full((8, 8), alpha, np.uint8)])
     Image.fromarray(picture).save(tmp_path / 'x.png')
     with pytest.raises(UserError, match='not a cut-out'):

@@ -1,3 +1,5 @@
+"""dataset/vos_dataset.py and static_dataset.py: the samples of one set."""
+
 from pathlib import Path
 from unittest import mock
 
@@ -8,12 +10,12 @@ import torch
 
 from dataset import vos_dataset
 from dataset.transforms import Affine
-from dataset.vos_dataset import VOSDataset, choose_objects, sample_frames
+from dataset.vos_dataset import choose_objects, sample_frames
 from tests.helpers import benchmark_trees, stand_in
 from tests.helpers.training_trees import (
     CROP,
-    assert_same,
     own_tree,
+    sample_of,
     static,
     videos_of,
     write_pair,
@@ -27,7 +29,7 @@ def test_a_sample_has_the_shapes_types_and_ranges_that_the_network_takes(tmp_pat
         (static(tmp_path / 'own'), 1),
         (videos_of(own_tree(tmp_path)), 2),
     ):
-        sample = dataset[0]
+        sample = sample_of(dataset)
         assert sample['frames'].shape == (3, 3, CROP, CROP)
         assert sample['frames'].dtype == torch.float32 and sample['frames'].is_contiguous()
         assert sample['frames'].min() >= 0 and 0.4 < sample['frames'].max() <= 1
@@ -38,14 +40,14 @@ def test_a_sample_has_the_shapes_types_and_ranges_that_the_network_takes(tmp_pat
 
 def test_a_sample_names_its_files(tmp_path):
     write_pair(tmp_path / 'own', 'x')
-    assert static(tmp_path / 'own')[0]['name'] == str(tmp_path / 'own' / 'x.jpg')
-    folder, frames = videos_of(own_tree(tmp_path))[1]['name'].split(': ')
+    assert sample_of(static(tmp_path / 'own'))['name'] == str(tmp_path / 'own' / 'x.jpg')
+    folder, frames = sample_of(videos_of(own_tree(tmp_path)), 1)['name'].split(': ')
     assert folder == str(tmp_path / 'JPEGImages' / 'b')
     assert all((Path(folder) / frame).is_file() for frame in frames.split(', '))
 
 
 def test_frames_of_long_videos_by_hand():
-    """n = 10, max skip 5: start <= 5, the second frame <= 5 and the third <= 8."""
+    """With 10 frames and a skip of 5, the start and the second frame are <= 5, the third <= 8."""
     cases = {
         (0, 0, 0): [0, 1, 2],
         (0, 5, 5): [0, 5, 8],
@@ -59,7 +61,7 @@ def test_frames_of_long_videos_by_hand():
 
 
 class Drawn:
-    """In place of a generator: these integers, each below 6, and this share."""
+    """Stands in for a generator: gives these integers, each below 6, and this share."""
 
     def __init__(self, integers, share):
         self.integers_left, self.share = list(integers), share
@@ -73,7 +75,7 @@ class Drawn:
 
 
 @pytest.mark.parametrize('n, skip', [(3, 5), (4, 1), (7, 2), (9, 25), (12, 5), (6, 5)])
-def test_frames_are_all_those_that_the_formula_allows_and_half_run_backwards(n, skip):
+def test_all_frames_that_the_formula_allows_are_drawn_and_half_run_backwards(n, skip):
     m = min(n, skip)
     allowed = set()
     for start in range(n - m + 1):
@@ -117,22 +119,25 @@ def test_bl30k_leaves_out_objects_that_are_mostly_hidden(areas, counts):
     assert ids == ([4] if counts else [])
 
 
-def test_an_object_that_comes_late_is_found_by_trying_again(tmp_path):
-    """Frames 0 to 5 of 12 are empty: 5 tries seldom fail, one often does."""
+def test_an_object_that_appears_late_is_found_by_trying_again(tmp_path):
+    """Frames 0 to 5 of 12 are empty: five tries seldom fail, one often does."""
     masks = np.zeros((12, 32, 40), np.uint8)
     masks[6:] = 1
     dataset = videos_of(write_videos(tmp_path, {'late': masks}))
-    shown = [bool(dataset[0]['masks'][0].any()) for _ in map(dataset.set_epoch, range(60))]
-    assert np.mean(shown) > 0.85
+
+    def share_with_object():
+        samples = [sample_of(dataset, epoch=epoch) for epoch in range(60)]
+        return np.mean([bool(sample['masks'][0].any()) for sample in samples])
+
+    assert share_with_object() > 0.85
     with mock.patch.object(vos_dataset, 'MAX_TRIES', 1):
-        shown = [bool(dataset[0]['masks'][0].any()) for _ in map(dataset.set_epoch, range(60))]
-    assert np.mean(shown) < 0.8
+        assert share_with_object() < 0.8
 
 
-def test_after_five_tries_a_sample_has_an_object_that_is_nowhere(tmp_path):
+def test_after_five_tries_a_sample_has_an_object_with_an_empty_mask(tmp_path):
     dataset = videos_of(write_videos(tmp_path, {'empty': np.zeros((4, 32, 40))}))
     with mock.patch.object(vos_dataset, 'sample_frames', wraps=sample_frames) as tries:
-        sample = dataset[0]
+        sample = sample_of(dataset)
     assert tries.call_count == 5
     assert sample['valid'].tolist() == [1, 0] and not sample['masks'].any()
 
@@ -140,8 +145,9 @@ def test_after_five_tries_a_sample_has_an_object_that_is_nowhere(tmp_path):
 def test_objects_become_1_and_2_whatever_their_ids(tmp_path):
     masks = np.tile(np.array([9, 200, 255, 0], np.uint8), (4, 40, 15))
     dataset = videos_of(write_videos(tmp_path, {'three': masks}))
-    assert dataset[0]['masks'].unique().tolist() == [0, 1, 2]
-    assert VOSDataset(dataset.videos, max_skip=5, objects=3)[0]['valid'].tolist() == [1, 1, 1]
+    assert sample_of(dataset)['masks'].unique().tolist() == [0, 1, 2]
+    with mock.patch.object(vos_dataset, 'NUM_OBJECTS', 3):
+        assert sample_of(dataset)['valid'].tolist() == [1, 1, 1]
 
 
 def test_the_frames_of_a_sample_share_their_crop_and_colours_but_not_their_turns(tmp_path):
@@ -153,9 +159,9 @@ def test_the_frames_of_a_sample_share_their_crop_and_colours_but_not_their_turns
         tmp_path / 'Annotations' / 'still', stand_in.clip(1, 60, 80)[1].repeat(4, 0)
     )
     dataset = videos_of(tmp_path)
-    turned = dataset[0]
+    turned = sample_of(dataset)
     with mock.patch.object(Affine, 'sample', lambda *args, **ranges: Affine(0, 1, 0)):
-        upright = dataset[0]
+        upright = sample_of(dataset)
     for t in (1, 2):
         assert torch.equal(upright['masks'][t], upright['masks'][0])
         assert (upright['frames'][t] - upright['frames'][0]).abs().max() < 0.05  # flicker
@@ -165,19 +171,18 @@ def test_the_frames_of_a_sample_share_their_crop_and_colours_but_not_their_turns
 
 def test_the_views_of_an_image_differ(tmp_path):
     write_pair(tmp_path, 'x')
-    sample = static(tmp_path)[0]
+    sample = sample_of(static(tmp_path))
     for a, b in ((0, 1), (1, 2), (0, 2)):
         assert not torch.equal(sample['masks'][a], sample['masks'][b])
 
 
-def test_a_third_of_the_views_is_warped(tmp_path):
+def test_a_third_of_the_views_are_warped(tmp_path):
     write_pair(tmp_path, 'x')
     dataset = static(tmp_path)
     with mock.patch('dataset.static_dataset.ThinPlateWarp.sample') as warped:
-        warped.return_value = lambda *pictures: pictures
+        warped.return_value = lambda *arrays: arrays
         for epoch in range(100):
-            dataset.set_epoch(epoch)
-            dataset[0]
+            sample_of(dataset, epoch=epoch)
     assert 75 < warped.call_count < 125
 
 
@@ -185,26 +190,7 @@ def test_larger_frames_are_scaled_down_first(tmp_path):
     root = own_tree(tmp_path)
     for short_side, height in ((20, 20), (300, 40), (None, 40)):
         dataset = videos_of(root, short_side=short_side)
-        with mock.patch.object(dataset, '_augment', wraps=dataset._augment) as seen:
-            dataset[0]
-        image, mask = seen.call_args.args[1][0], seen.call_args.args[2][0]
+        with mock.patch.object(vos_dataset, 'augment', wraps=vos_dataset.augment) as seen:
+            sample_of(dataset)
+        image, mask = seen.call_args.args[1][0]
         assert image.shape == (height, height * 56 // 40, 3) and mask.shape == image.shape[:2]
-
-
-def test_samples_depend_on_seed_epoch_and_index_alone(tmp_path):
-    write_pair(tmp_path / 'static', 'x')
-    root = own_tree(tmp_path)
-    for build in (
-        lambda seed: static(tmp_path / 'static', seed=seed),
-        lambda seed: videos_of(root, seed=seed),
-    ):
-        dataset, again = build(1), build(1)
-        dataset.set_epoch(2), again.set_epoch(2)
-        np.random.seed(5)
-        dataset[len(dataset) - 1]
-        assert_same(dataset[0], again[0])
-        again.set_epoch(3)
-        assert not torch.equal(dataset[0]['frames'], again[0]['frames'])
-        other = build(2)
-        other.set_epoch(2)
-        assert not torch.equal(dataset[0]['frames'], other[0]['frames'])

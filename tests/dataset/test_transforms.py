@@ -1,13 +1,16 @@
+"""dataset/transforms.py and tps.py: geometry and colour, alone and as the samples combine them."""
+
 import cv2
 import numpy as np
 import pytest
 from tps import ThinPlateSpline
 
-from dataset.static_dataset import view
+from dataset.static_dataset import draw_view
 from dataset.tps import ThinPlateWarp
 from dataset.transforms import (
     IMAGE_FILL,
     Affine,
+    CropRange,
     Jitter,
     ResizedCrop,
     Window,
@@ -18,13 +21,13 @@ from dataset.transforms import (
     resize,
     shift_hue,
 )
-from dataset.vos_dataset import CROP_SCALE, VOSDataset
+from dataset.vos_dataset import CROPS, augment
 
 TIMES = 30
 
 
 def drawn(height=90, width=120):
-    """A white object without symmetry on the fill colour, and its mask."""
+    """A white, asymmetric object on the fill colour, and its mask."""
     mask = np.zeros((height, width), np.uint8)
     cv2.ellipse(mask, (60, 40), (30, 18), 25, 0, 360, 1, -1)
     cv2.rectangle(mask, (30, 50), (55, 70), 1, -1)
@@ -32,16 +35,16 @@ def drawn(height=90, width=120):
 
 
 def assert_aligned(pairs, reach=1):
-    """Each object is seen where its mask says, but for `reach` pixels at its border.
+    """Each object is seen where its mask says, except within `reach` pixels of its border.
 
-    Over all pairs it is nowhere moved by more than what rounding to pixels leaves by chance.
+    On average over all pairs, it is not shifted by more than rounding to pixels explains.
     """
     offsets, kernel = [], np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     for image, mask in pairs:
         mask = (mask > 0).astype(np.uint8)
         seen = image.astype(float).mean(2) > (np.mean(IMAGE_FILL) + 255) / 2
         border = cv2.dilate(mask, kernel) != cv2.erode(mask, kernel)
-        border[[0, -1]] = border[:, [0, -1]] = True  # objects end here too
+        border[[0, -1]] = border[:, [0, -1]] = True  # objects that are cut off end here
         assert not (seen != mask)[~border].any()
         offsets.append(np.argwhere(seen).mean(0) - np.argwhere(mask).mean(0))
     assert abs(np.mean(offsets, 0)).max() < 0.1
@@ -49,32 +52,32 @@ def assert_aligned(pairs, reach=1):
 
 def affine(rng, *pair):
     turn = Affine.sample(rng, degrees=20, scale=(0.8, 1.5), shear=10)
-    return [turn(picture) for picture in pair]
+    return [turn(array) for array in pair]
 
 
 def affine_window(rng, *pair):
     turn = Affine.sample(rng, degrees=20, scale=(0.9, 1.1), shear=10)
     window = Window.sample(rng, pair[1].shape, int(rng.integers(70, 130)))
-    return [turn(picture, window) for picture in pair]
+    return [turn(array, window) for array in pair]
 
 
 def resized_crop(rng, *pair):
-    crop = ResizedCrop.sample(rng, pair[1].shape, int(rng.integers(30, 200)), scale=(0.5, 1))
-    return [crop(picture) for picture in pair]
+    crop = ResizedCrop.sample(rng, pair[1].shape, int(rng.integers(30, 200)), CropRange((0.5, 1)))
+    return [crop(array) for array in pair]
 
 
 def smaller(rng, *pair):
     size = (int(rng.integers(40, 90)), int(rng.integers(40, 120)))
-    return [resize(picture, size) for picture in pair]
+    return [resize(array, size) for array in pair]
 
 
 def larger(rng, *pair):
     size = (int(rng.integers(90, 200)), int(rng.integers(120, 200)))
-    return [resize(picture, size) for picture in pair]
+    return [resize(array, size) for array in pair]
 
 
 def mirrored(rng, *pair):
-    return [flip(picture) for picture in pair]
+    return [flip(array) for array in pair]
 
 
 def thin_plate(rng, *pair):
@@ -91,19 +94,19 @@ def test_image_and_mask_stay_aligned(transform):
 
 def test_image_and_mask_stay_aligned_in_a_whole_view():
     rng = np.random.default_rng(1)
-    assert_aligned((view(rng, *drawn(), 90) for _ in range(TIMES)), reach=2)
+    assert_aligned((draw_view(rng, *drawn(), 90) for _ in range(TIMES)), reach=2)
 
 
 def test_images_and_masks_of_a_video_stay_aligned():
     rng = np.random.default_rng(2)
-    images, masks = zip(*[drawn()] * 3, strict=True)
-    dataset = VOSDataset([], max_skip=5, crop=96)
-    window = {'scale': CROP_SCALE}
-    pairs = [zip(*dataset._augment(rng, images, masks, window), strict=True) for _ in range(TIMES)]
-    assert_aligned((pair for frames in pairs for pair in frames), reach=2)
+    pairs, found = [drawn()] * 3, []
+    for _ in range(TIMES):
+        window = ResizedCrop.sample(rng, pairs[0][1].shape, 96, CROPS)
+        found += zip(*augment(rng, pairs, window), strict=True)
+    assert_aligned(found, reach=2)
 
 
-def test_a_shift_of_a_pixel_is_no_alignment():
+def test_a_shift_of_one_pixel_is_noticed():
     image, mask = drawn()
     for axis in (0, 1):
         with pytest.raises(AssertionError):
@@ -116,7 +119,7 @@ def test_masks_keep_their_ids():
         assert set(np.unique(transform(rng, mask, mask)[1])) == {0, 7}
 
 
-def test_what_comes_from_outside_is_the_mean_colour_and_background():
+def test_outside_the_image_are_the_mean_colour_and_background():
     image, mask = np.zeros((40, 40, 3), np.uint8), np.ones((40, 40), np.uint8)
     smaller = Affine(0, 0.5, 0)
     assert tuple(smaller(image)[0, 0]) == IMAGE_FILL and smaller(mask)[0, 0] == 0
@@ -129,9 +132,9 @@ def test_what_comes_from_outside_is_the_mean_colour_and_background():
 
 
 def test_affine_turns_and_scales_about_the_centre():
-    picture = np.random.default_rng(0).integers(0, 255, (21, 21), np.uint8)
-    np.testing.assert_array_equal(Affine(90, 1, 0)(picture), np.rot90(picture, -1))
-    np.testing.assert_array_equal(Affine(0, 1, 0)(picture), picture)
+    mask = np.random.default_rng(0).integers(0, 255, (21, 21), np.uint8)
+    np.testing.assert_array_equal(Affine(90, 1, 0)(mask), np.rot90(mask, -1))
+    np.testing.assert_array_equal(Affine(0, 1, 0)(mask), mask)
     height, width = 30, 51
     sheared = Affine(0, 2, 45).matrix(height, width)
     np.testing.assert_allclose(sheared @ [25, 14.5, 1], [25, 14.5])  # the centre stays
@@ -150,11 +153,11 @@ def test_affine_parameters_lie_in_their_ranges():
 
 
 @pytest.mark.parametrize('shape', [(480, 854), (600, 400), (100, 100)])
-def test_crops_have_their_share_of_the_picture_and_lie_inside(shape):
+def test_crops_have_their_share_of_the_image_and_lie_inside(shape):
     rng = np.random.default_rng(0)
     flipped = 0
     for _ in range(500):
-        crop = ResizedCrop.sample(rng, shape, 64, scale=(0.36, 1.0))
+        crop = ResizedCrop.sample(rng, shape, 64, CropRange((0.36, 1.0)))
         assert 0.35 < crop.height * crop.width / (shape[0] * shape[1]) <= 1
         assert 0.73 < crop.width / crop.height < 1.36
         assert 0 <= crop.top <= shape[0] - crop.height and 0 <= crop.left <= shape[1] - crop.width
@@ -165,12 +168,12 @@ def test_crops_have_their_share_of_the_picture_and_lie_inside(shape):
 @pytest.mark.parametrize(
     'shape, middle', [((100, 900), (0, 383, 100, 133)), ((900, 90), (390, 0, 120, 90))]
 )
-def test_a_strip_too_long_for_its_share_is_cropped_in_the_middle(shape, middle):
-    crop = ResizedCrop.sample(np.random.default_rng(0), shape, 64, scale=(0.9, 1.0))
+def test_a_strip_too_long_for_any_crop_is_cropped_in_the_middle(shape, middle):
+    crop = ResizedCrop.sample(np.random.default_rng(0), shape, 64, CropRange((0.9, 1.0)))
     assert crop[:4] == middle
 
 
-def test_windows_lie_inside_or_around():
+def test_windows_lie_inside_the_image_or_around_it():
     rng = np.random.default_rng(0)
     windows = np.array([Window.sample(rng, (50, 30), 40) for _ in range(200)])
     assert set(windows[:, 0]) == set(range(11)) and set(windows[:, 1]) == set(range(-10, 1))
@@ -213,14 +216,14 @@ def test_a_grey_image_has_three_equal_channels():
     np.testing.assert_array_equal(Jitter(())(image), image)
 
 
-def test_a_warp_takes_the_control_points_where_they_are_moved_to():
+def test_a_warp_takes_its_points_to_where_they_are_moved():
     warp = ThinPlateWarp.sample(np.random.default_rng(3))
-    source = warp.source(384, 384)
+    source = warp.sampling_grid(384, 384)
     column, row = (warp.moved[0] * 384).astype(int)
     np.testing.assert_allclose((source[:, row, column] + 0.5) / 384, warp.points[0], atol=0.01)
 
 
-def test_a_warp_is_the_packages_to_a_twentieth_of_a_pixel():
+def test_a_warp_equals_that_of_the_package_to_a_twentieth_of_a_pixel():
     rng = np.random.default_rng(0)
     height, width = 96, 128
     x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
@@ -229,7 +232,7 @@ def test_a_warp_is_the_packages_to_a_twentieth_of_a_pixel():
         warp = ThinPlateWarp.sample(rng)
         exact = ThinPlateSpline().fit(warp.moved, warp.points).transform(pixels)
         exact = exact.T.reshape(2, height, width) * [[[width]], [[height]]] - 0.5
-        assert abs(warp.source(height, width) - exact).max() < 0.05 * width / 384
+        assert abs(warp.sampling_grid(height, width) - exact).max() < 0.05 * width / 384
 
 
 def test_a_warp_without_motion_changes_nothing():

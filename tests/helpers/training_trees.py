@@ -21,7 +21,7 @@ def write_pair(folder, stem, mask=None):
 
 
 def write_videos(root, videos):
-    """videos: dict name -> masks (T, H, W), on images of their own -> the root."""
+    """Write a tree of videos: a dict from names to masks (T, H, W), with images for each."""
     for name, masks in videos.items():
         masks = np.asarray(masks, np.uint8)
         images = stand_in.clip(*masks.shape)[0]
@@ -31,17 +31,22 @@ def write_videos(root, videos):
 
 
 def own_tree(root, lengths=(6, 5, 4)):
+    """Write a tree with videos a, b, c, ... of these lengths, 56 x 40 pixels."""
     clips = [stand_in.clip(length, 40, 56, seed)[1] for seed, length in enumerate(lengths)]
     return write_videos(root, dict(zip('abcdef', clips, strict=False)))
 
 
 def videos_of(root, **options):
-    options = {'max_skip': 5, 'crop': CROP, **options}
-    return VOSDataset(find_videos(root).videos, **options)
+    return VOSDataset(find_videos(root).videos, **{'crop': CROP, **options})
 
 
-def static(folder, **options):
-    return StaticDataset(find_pairs(folder), crop=CROP, short_side=CROP, **options)
+def static(folder):
+    return StaticDataset(find_pairs(folder), crop=CROP, short_side=CROP)
+
+
+def sample_of(dataset, index=0, epoch=0):
+    """The sample that a StageDataset with seed 0 gives of one of its sets."""
+    return dataset.sample(index, np.random.default_rng((0, epoch, index)), 5)
 
 
 def assert_same(a, b):

@@ -1,19 +1,24 @@
+"""Which files of a training set are read, how, and what is said about those that are at fault."""
+
+from unittest import mock
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from torch.utils.data import DataLoader
 
+from dataset.endless import EndlessSampler, endless_batches
 from dataset.layout import find_pairs
+from dataset.stages import StageDataset
 from dataset.static_dataset import read_foreground
 from dataset.vos_dataset import find_videos
 from tests.helpers import stand_in
-from tests.helpers.training_trees import own_tree, videos_of, write_pair
+from tests.helpers.training_trees import own_tree, sample_of, static, videos_of, write_pair
 from util.errors import UserError
 from util.masks import save_mask
 
 
-def test_frames_are_those_with_masks_in_the_order_of_their_numbers(tmp_path):
+def test_frames_are_those_with_masks_ordered_by_their_numbers(tmp_path):
     masks = stand_in.clip(4, 32, 40)[1]
     for number in (1, 2, 10, 11):
         for kind in ('JPEGImages', 'Annotations'):
@@ -39,7 +44,7 @@ def test_masks_of_one_object_are_read_from_what_people_have(tmp_path, mode):
     elif mode == 'small ids':
         Image.fromarray(mask * 2).save(path)
     else:
-        soft = cv2.GaussianBlur(mask * 255, (3, 1), 0)  # over half of white inside, less outside
+        soft = cv2.GaussianBlur(mask * 255, (3, 1), 0)  # brighter than grey inside, darker outside
         Image.fromarray(soft).convert(mode, dither=Image.Dither.NONE).save(path)
     np.testing.assert_array_equal(read_foreground(path), mask)
 
@@ -57,7 +62,7 @@ def test_missing_partners_are_named(tmp_path):
 
 
 def spoil(root, fault):
-    """-> the file of video a that is at fault."""
+    """Damage a file of video a in some way; returns its path."""
     image, mask = root / 'JPEGImages/a/00001.jpg', root / 'Annotations/a/00001.png'
     if fault == 'cut off':
         image.write_bytes(image.read_bytes()[:-200])
@@ -83,16 +88,35 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path, fault):
     path = spoil(tmp_path, fault)
     with pytest.raises(UserError) as error:
         for epoch in range(20):
-            dataset.set_epoch(epoch)
-            dataset[0]
+            sample_of(dataset, epoch=epoch)
     assert str(path) in str(error.value) or fault == 'other size'
     assert 'JPEGImages/a' in str(error.value) or 'Annotations/a' in str(error.value)
 
 
-def test_an_error_in_a_worker_stays_a_users_mistake(tmp_path):
+def first_batches(stage, dataset):
+    """Twenty batches of one sample, made by a worker."""
+    loaded = endless_batches(
+        StageDataset(stage, [(dataset, 1)], []),
+        EndlessSampler(1, 1),
+        20,
+        num_workers=1,
+        pin_memory=False,
+    )
+    return [next(loaded) for _ in range(20)]
+
+
+def test_an_unreadable_file_in_a_worker_is_named(tmp_path):
     dataset = videos_of(own_tree(tmp_path, lengths=(3,)))
     path = spoil(tmp_path, 'cut off')
-    with pytest.raises(UserError, match=str(path)):
-        for epoch in range(20):
-            dataset.set_epoch(epoch)
-            list(DataLoader(dataset, num_workers=1))
+    with pytest.raises(UserError, match=f'^{path}: '):
+        first_batches(2, dataset)
+
+
+def test_an_error_in_a_worker_still_says_which_parameter_is_at_fault(tmp_path):
+    write_pair(tmp_path, 'x')
+    with (
+        mock.patch('dataset.sizes.MAX_PIXELS', 1000),
+        pytest.raises(UserError, match=f'^{tmp_path}/x.jpg: 56x40') as error,
+    ):
+        first_batches(0, static(tmp_path))
+    assert error.value.parameter == 'short_side' and '--' not in str(error.value)
