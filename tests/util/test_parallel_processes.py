@@ -1,4 +1,4 @@
-"""Work in several processes: in order, and gone with the one that gave it out."""
+"""Worker processes: results in order, errors in their place, and no worker outlives its parent."""
 
 import os
 import signal
@@ -25,12 +25,12 @@ def square(number):
 
 def fail_at_5(number):
     if number == 5:
-        raise UserError('5: of all numbers')
+        raise UserError('5: an error in a worker')
     return number
 
 
 @pytest.mark.parametrize('num_workers', [1, 2, 40])
-def test_results_come_in_order(num_workers):
+def test_results_come_in_the_order_of_the_jobs(num_workers):
     expected = [number**2 for number in range(100)]
     assert list(parallel_map(square, range(100), 'numbers', num_workers)) == expected
 
@@ -39,17 +39,17 @@ def test_no_jobs_give_no_results():
     assert list(parallel_map(square, [], 'numbers', 2)) == []
 
 
-def test_an_error_comes_where_its_result_would():
+def test_an_error_is_raised_in_place_of_its_result():
     results = parallel_map(fail_at_5, range(1000), 'numbers', 2)
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
-    with pytest.raises(UserError, match='5: of all numbers'):
+    with pytest.raises(UserError, match='5: an error in a worker'):
         next(results)
 
 
 SLOW = """
 import os, time
 from util.errors import entry_point
-from util.parallel import in_processes
+from util.parallel import parallel_map
 
 def slow(number):
     open(f'{os.getpid()}.pid', 'w').close()
@@ -57,7 +57,7 @@ def slow(number):
 
 @entry_point
 def main(argv=None):
-    for _ in in_processes(slow, range(10000), 'numbers', 3):
+    for _ in parallel_map(slow, range(10000), 'numbers', 3):
         pass
 
 if __name__ == '__main__':
@@ -66,7 +66,7 @@ if __name__ == '__main__':
 
 
 def start_slow(folder):
-    """-> a process with three workers at work, their ids."""
+    """Start a process with three workers, wait until all work, and return it and their ids."""
     (folder / 'slow.py').write_text(SLOW)
     process = subprocess.Popen(
         [sys.executable, 'slow.py'], cwd=folder, env={**os.environ, 'PYTHONPATH': str(ROOT)},
@@ -87,14 +87,14 @@ def wait_for_end(processes):
 
 
 def is_running(process):
-    """Whether it is there, and not only waits for someone to take note of its end."""
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
     except FileNotFoundError:
         return False
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='looks into /proc')
+@pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     process, workers = start_slow(tmp_path)
     assert all(map(is_running, workers))
@@ -103,12 +103,13 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     wait_for_end(workers)
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='looks into /proc')
-@pytest.mark.parametrize('whom', ['one', 'all'])
-def test_ctrl_c_ends_all_with_one_line(tmp_path, whom):
-    """From a terminal, all processes get it; from kill, one."""
+@pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
+@pytest.mark.parametrize('receiver', ['parent', 'all'])
+def test_ctrl_c_ends_all_processes_with_one_line(tmp_path, receiver):
+    """A terminal sends it to all processes, `kill` to one."""
     process, workers = start_slow(tmp_path)
-    os.killpg(process.pid, signal.SIGINT) if whom == 'all' else process.send_signal(signal.SIGINT)
+    kill = os.killpg if receiver == 'all' else os.kill
+    kill(process.pid, signal.SIGINT)
     errors = process.communicate(timeout=30)[1]
     assert process.returncode == 130
     assert errors.splitlines()[-1] == 'error: interrupted'
@@ -116,14 +117,14 @@ def test_ctrl_c_ends_all_with_one_line(tmp_path, whom):
     wait_for_end(workers)
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='looks into /proc')
-def test_a_worker_that_is_killed_is_told(tmp_path):
-    """As the system does when memory runs out."""
+@pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
+def test_a_killed_worker_is_reported_in_one_line(tmp_path):
+    """The system kills a worker when memory runs out."""
     process, workers = start_slow(tmp_path)
     os.kill(workers[0], signal.SIGKILL)
     errors = process.communicate(timeout=30)[1]
     assert process.returncode == 2 and 'Traceback' not in errors
-    assert 'a process that does part of the work has ended' in errors.splitlines()[-1]
+    assert 'a worker process has ended' in errors.splitlines()[-1]
     wait_for_end(workers)
 
 
@@ -132,7 +133,7 @@ import gc
 import sys
 import av
 from dataset.endless import EndlessSampler, endless_batches
-from util.parallel import in_processes
+from util.parallel import parallel_map
 
 def collect(number):
     gc.collect()
@@ -142,17 +143,15 @@ class Numbers:
     def __len__(self):
         return 4
 
-    def set_epoch(self, epoch, num_epochs):
-        pass
-
-    def __getitem__(self, index):
+    def __getitem__(self, key):
+        epoch, index = key
         return collect(index)
 
 def decode():
     container = av.open('movie.mkv')
     stream = container.streams.video[0]
     for frame in container.decode(stream):
-        frame.to_ndarray(format='rgb24')  # by threads of FFmpeg's own
+        frame.to_ndarray(format='rgb24')  # FFmpeg decodes in threads of its own
     cycle = [container, stream, frame]
     cycle.append(cycle)
 
@@ -160,7 +159,7 @@ if __name__ == '__main__':
     gc.disable()
     decode()
     if sys.argv[1] == 'processes':
-        assert list(in_processes(collect, range(4), 'numbers', 2)) == [0, 1, 2, 3]
+        assert list(parallel_map(collect, range(4), 'numbers', 2)) == [0, 1, 2, 3]
     else:
         batches = endless_batches(
             Numbers(), EndlessSampler(4, 4), 1, num_workers=2, pin_memory=False
@@ -169,13 +168,13 @@ if __name__ == '__main__':
 """
 
 
-@pytest.mark.parametrize('way', ['processes', 'training'])
-def test_what_waits_for_threads_is_not_freed_in_workers(tmp_path, way):
-    """Which lack these threads, and would hang."""
+@pytest.mark.parametrize('use', ['processes', 'training'])
+def test_workers_do_not_free_inherited_objects_that_wait_for_threads(tmp_path, use):
+    """A decoder waits for its threads, which a forked worker does not have: it would hang."""
     write_movie(tmp_path / 'movie.mkv', stand_in.clip(3, 480, 640)[0], 'ffv1.mkv')
     (tmp_path / 'garbage.py').write_text(GARBAGE)
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-    words = [sys.executable, 'garbage.py', way]
+    words = [sys.executable, 'garbage.py', use]
     subprocess.run(
         words, cwd=tmp_path, env=environment, capture_output=True, check=True, timeout=60
     )

@@ -1,4 +1,4 @@
-"""Threads ahead of and behind a loop. Nothing here waits for time to pass, only for events."""
+"""Reading ahead and writing behind in threads. The tests wait for events, not for time to pass."""
 
 import threading
 from functools import partial
@@ -7,7 +7,7 @@ import pytest
 
 from util.parallel import BackgroundWriter, prefetch
 
-LONG = 20  # seconds, after which something hangs
+LONG = 20  # seconds; a wait that takes longer is a deadlock
 
 
 @pytest.mark.parametrize('num_workers', [1, 2, 4])
@@ -15,7 +15,7 @@ def test_results_keep_their_order(num_workers):
     gates = [threading.Event() for _ in range(8)]
 
     def job(number):
-        if number % 2 == 0 and num_workers > 1:  # waits for the one after it
+        if number % 2 == 0 and num_workers > 1:  # wait for the next job
             assert gates[number + 1].wait(LONG)
         gates[number].set()
         return number
@@ -29,7 +29,7 @@ def test_one_worker_runs_jobs_one_after_the_other():
     assert list(prefetch([partial(next, letters)] * 8, 1)) == list('abcdefgh')
 
 
-def test_no_more_than_depth_are_read_ahead():
+def test_at_most_depth_jobs_are_read_ahead():
     taken = []
     jobs = (taken.append(number) or (lambda number=number: number) for number in range(50))
     for result in prefetch(jobs, num_workers=2, depth=5):
@@ -48,7 +48,7 @@ def test_an_endless_source_is_read_lazily():
     results.close()
 
 
-def test_an_error_arrives_in_its_place_as_it_was_raised():
+def test_an_error_is_raised_unchanged_in_place_of_its_result():
     error = KeyError('third')
 
     def fail():
@@ -62,7 +62,7 @@ def test_an_error_arrives_in_its_place_as_it_was_raised():
     assert list(results) == []
 
 
-def test_closing_early_leaves_no_thread_and_starts_nothing_more():
+def test_closing_early_leaves_no_thread_and_starts_no_more_jobs():
     before = threading.active_count()
     ran = []
     results = prefetch([partial(ran.append, number) for number in range(100)], 2, depth=10)
@@ -72,7 +72,7 @@ def test_closing_early_leaves_no_thread_and_starts_nothing_more():
     assert len(ran) <= 11
 
 
-def test_jobs_behind_run_in_order_and_are_finished():
+def test_background_jobs_run_in_order_and_are_finished():
     ran = []
     with BackgroundWriter(depth=3) as writer:
         for number in range(50):
@@ -80,7 +80,7 @@ def test_jobs_behind_run_in_order_and_are_finished():
     assert ran == list(range(50))
 
 
-def test_the_queue_is_bounded():
+def test_a_full_queue_blocks_the_caller():
     gate, started = threading.Event(), []
     with BackgroundWriter(depth=3) as writer:
         for number in range(3):
@@ -88,14 +88,14 @@ def test_the_queue_is_bounded():
         blocked = threading.Thread(target=lambda: writer.submit(started.append, 3))
         blocked.start()
         blocked.join(0.2)
-        assert blocked.is_alive(), 'a full queue keeps its caller waiting'
+        assert blocked.is_alive()
         gate.set()
         blocked.join(LONG)
         assert not blocked.is_alive()
     assert started == [0, 1, 2, 3]
 
 
-def test_an_error_comes_back_to_the_loop():
+def test_an_error_is_raised_by_a_later_submit():
     def fail():
         raise OSError('disk full')
 
@@ -103,15 +103,15 @@ def test_an_error_comes_back_to_the_loop():
         writer.submit(fail)
         for _ in range(4):
             writer.submit(int)
-        pytest.fail('the fourth call at the latest raises')
+        pytest.fail('no later than the fourth call, submit raises')
 
 
-def test_an_error_of_the_last_job_is_not_lost():
+def test_an_error_of_the_last_job_is_raised():
     with pytest.raises(ZeroDivisionError), BackgroundWriter() as writer:
         writer.submit(divmod, 1, 0)
 
 
-def test_what_was_submitted_is_written_when_the_loop_fails():
+def test_submitted_jobs_are_finished_when_the_loop_fails():
     written = []
     with pytest.raises(KeyboardInterrupt), BackgroundWriter(depth=50) as writer:
         for number in range(20):
