@@ -1,4 +1,4 @@
-"""The propagation network, for inference, training and correspondence alike; its checkpoints.
+"""The propagation network, for inference, training and correspondence alike.
 
 Legend: B batch, K objects, T frames, H W image (multiples of 16), h w = H/16 W/16, CK = 128,
 CV = 512.
@@ -13,17 +13,16 @@ from torch import nn
 from model.fuse import prepare_for_inference
 from model.memory import affinity, aggregate_logits, readout
 from model.modules import Decoder, KeyValue, MaskRGBEncoder, RGBEncoder
-from model.weights import check_weights, read_weights
-from util.device import forbid_tf32
+from model.weights import check_weights, read_checkpoint
 from util.errors import UserError
 
-STRIDE = 16  # of keys and values
-IMAGE_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
+STRIDE = 16  # pixels per cell of keys and values
+IMAGE_MEAN = (0.485, 0.456, 0.406)  # statistics of ImageNet, RGB in [0, 1]
 IMAGE_STD = (0.229, 0.224, 0.225)
 
 
 class Query(NamedTuple):
-    """Everything of a frame that does not depend on an object."""
+    """The features of a frame that do not depend on an object."""
 
     key: torch.Tensor  # B, CK, h, w
     value: torch.Tensor  # B, CV, h, w
@@ -35,13 +34,19 @@ class PropagationNetwork(nn.Module):
     """Space-time memory network of MiVOS (CVPR 2021), section 3 and appendix.
 
     single_object: the stage-0 variant, whose mask encoder does not see the other objects.
-    pretrained: both trunks start from ImageNet's ResNet-50 (`model.pretrained`), else all weights
-    are random; `load_network` reads a checkpoint. It starts in evaluation mode.
+    The weights are random: `load_network` reads a checkpoint, `model.pretrained` has the starting
+    points of a training. A new network is in evaluation mode.
+    Attribute short_side: the short side of a frame, in pixels, at which the network is best, None
+    if the checkpoint does not state it.
     """
 
-    def __init__(self, *, single_object=False, pretrained=False):
+    mean: torch.Tensor  # 3, 1, 1
+    std: torch.Tensor  # 3, 1, 1
+
+    def __init__(self, *, single_object: bool = False) -> None:
         super().__init__()
         self.single_object = single_object
+        self.short_side: int | None = None
         self.rgb_encoder = RGBEncoder()
         self.mask_rgb_encoder = MaskRGBEncoder(num_masks=1 if single_object else 2)
         self.kv_m_f16 = KeyValue()  # memory side
@@ -51,39 +56,46 @@ class PropagationNetwork(nn.Module):
         self.register_buffer('mean', torch.tensor(IMAGE_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(IMAGE_STD).view(3, 1, 1), persistent=False)
         self.eval()
-        if pretrained:
-            from model.pretrained import start_from_imagenet
 
-            start_from_imagenet(self, 'imagenet')
+    def train(self, mode: bool = True) -> 'PropagationNetwork':
+        """As in any module, except that BatchNorm keeps its stored statistics and never updates.
 
-    def train(self, mode=True):
-        """As in any module, but BatchNorm keeps to its stored statistics and never updates them.
-
-        `PropagationModel(train_bn=True)` lets it learn in a training from random weights.
+        `OptimizationOptions(train_bn=True)` lets it learn in a training from random weights.
         """
         super().train(mode)
         self.set_batch_norm(False)
         return self
 
-    def set_batch_norm(self, train):
-        """Whether BatchNorm normalises by the batch and updates its statistics."""
+    def set_batch_norm(self, train: bool) -> None:
+        """Choose whether BatchNorm normalises by the batch and updates its statistics."""
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.train(train)
 
     @property
-    def device(self):
+    def device(self) -> torch.device:
+        """The device that the network computes on."""
         return self.mean.device
 
-    def normalize(self, image):
-        """(..., 3, H, W) in [0, 1] -> zero mean, unit variance over ImageNet."""
+    @property
+    def key_projections(self) -> list[nn.Conv2d]:
+        """The convolutions that make keys, on the memory and on the query side."""
+        return [self.kv_m_f16.key_proj, self.kv_q_f16.key_proj]
+
+    def normalize(self, image: torch.Tensor) -> torch.Tensor:
+        """Scale (..., 3, H, W) in [0, 1] to zero mean and unit variance over ImageNet."""
         return (image - self.mean) / self.std
 
-    def memorize(self, image, masks):
+    def memorize(
+        self, image: torch.Tensor, masks: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Encode a frame with its masks for the memory.
 
-        image (B, 3, H, W) in [0, 1], masks (B, K, H, W) in [0, 1]
-        -> keys (B, K, CK, h, w), values (B, K, CV, h, w).
+        Arguments:
+            image: (B, 3, H, W) in [0, 1].
+            masks: (B, K, H, W) in [0, 1].
+        Returns:
+            keys (B, K, CK, h, w) and values (B, K, CV, h, w).
         """
         batch, num_objects = masks.shape[:2]
         image = self.normalize(image).unsqueeze(1).expand(-1, num_objects, -1, -1, -1)
@@ -95,38 +107,61 @@ class PropagationNetwork(nn.Module):
         shape = (batch, num_objects)
         return keys.unflatten(0, shape), values.unflatten(0, shape)
 
-    def encode_query(self, image):
-        """image (B, 3, H, W) in [0, 1] -> Query."""
+    def encode_query(self, image: torch.Tensor) -> Query:
+        """Encode a frame (B, 3, H, W) in [0, 1] to be segmented."""
         f16, f8, f4 = self.rgb_encoder(self.normalize(image))
         key, value = self.kv_q_f16(f16)
         return Query(key, value, f8, f4)
 
-    def decode(self, query, readout):
-        """readout (B, K, CV, h, w) -> logits (B, K, H, W), each object by itself."""
+    def decode(self, query: Query, readout: torch.Tensor) -> torch.Tensor:
+        """Turn what was read from memory (B, K, CV, h, w) into one logit (B, K, H, W) per object.
+
+        Each object is decoded by itself; `model.memory.aggregate` weighs them against each other.
+        """
         return self.decoder(readout, query.value, query.f8, query.f4)
 
-    def forward(self, frames, masks, valid):
-        """The training rollout: frame 0 is given, every later frame is read from all before it.
+    def forward(
+        self, frames: torch.Tensor, masks: torch.Tensor, valid: torch.Tensor
+    ) -> torch.Tensor:
+        """Segment the frames of training samples, each one from all frames before it.
 
-        frames (B, T, 3, H, W) in [0, 1]; masks (B, K, H, W) of frame 0; valid (B, K) is 0 where
-        a sample lacks that object. Returns logits (B, T-1, K+1, H, W), channel 0 the background.
         Gradients flow through the predicted masks that are memorised on the way.
+
+        Arguments:
+            frames: (B, T, 3, H, W) in [0, 1].
+            masks: (B, K, H, W), the ground truth of frame 0.
+            valid: (B, K), 0 where a sample has no such object.
+        Returns:
+            logits (B, T-1, K+1, H, W) of frames 1 to T-1; channel 0 is the background.
         """
         valid = valid[:, :, None, None]
         keys, values, logits = [], [], []
         for t in range(1, frames.shape[1]):
+            # 1. memorise the previous frame with its mask: given for frame 0, predicted after it
             key, value = self.memorize(frames[:, t - 1], masks)
             keys.append(key)
             values.append(value)
+            # 2. read from all frames so far, and decode
             query = self.encode_query(frames[:, t])
             read = self.read_all(torch.stack(keys, 3), torch.stack(values, 3), query.key)
             prob = self.decode(query, read).float().sigmoid() * valid
+            # 3. weigh the objects against each other and the background
             logits.append(aggregate_logits(prob))
             masks = logits[-1].softmax(1)[:, 1:]
         return torch.stack(logits, 1)
 
-    def read_all(self, keys, values, query_key):
-        """keys (B, K, CK, T, h, w), values (B, K, CV, T, h, w) -> (B, K, CV, h, w), no top-k."""
+    def read_all(
+        self, keys: torch.Tensor, values: torch.Tensor, query_key: torch.Tensor
+    ) -> torch.Tensor:
+        """Read each object's memory of T frames without top-k.
+
+        Arguments:
+            keys: (B, K, CK, T, h, w).
+            values: (B, K, CV, T, h, w).
+            query_key: (B, CK, h, w).
+        Returns:
+            (B, K, CV, h, w).
+        """
         shape = keys.shape[:2]
         query_key = query_key.unsqueeze(1).expand(-1, shape[1], -1, -1, -1)  # B, K, CK, h, w
         weights = affinity(keys.flatten(0, 1), query_key.flatten(0, 1))
@@ -134,32 +169,42 @@ class PropagationNetwork(nn.Module):
         return read.unflatten(2, query_key.shape[-2:]).unflatten(0, shape)
 
 
-def load_network(path, device='cpu', *, multi_object=False, for_inference=False, compiled=False):
+def load_network(
+    path: Path | str,
+    device: torch.device | str = 'cpu',
+    *,
+    multi_object: bool = False,
+    for_inference: bool = False,
+    compiled: bool = False,
+) -> PropagationNetwork:
     """Read a checkpoint into a PropagationNetwork on `device`, in evaluation mode.
 
-    path: network weights as published, a training checkpoint (a dict with an entry 'network' and,
-    where it kept one, their 'average', which then is taken), or one in a quarter of its size
-    (model.quantized).
-    The number of input channels of the mask encoder (4: stage 0, 5: all others) is read off the
-    file; with `multi_object` a stage-0 file is refused. Only tensors are unpickled.
-    for_inference: made ready for it, and for nothing else, by `prepare_for_inference`; `compiled`,
-    then, by torch.compile, too, which takes a minute at the first frame.
-    float32 is float32 from here on, on GPUs too: PyTorch's TF32 is switched off.
-    Raises UserError, naming the file and the keys, for anything that is not such a checkpoint.
+    Arguments:
+        path: a checkpoint of any of the kinds that `model.weights` describes. The number of input
+            channels of the mask encoder (4: stage 0, 5: all others) is read off the file.
+        multi_object: refuse a stage-0 checkpoint.
+        for_inference: optimised for inference; cannot be trained or saved. See `model.fuse`.
+        compiled: in addition, compile with torch.compile, which takes a minute at the first frame.
+    Raises:
+        UserError: names the file and the keys if this is not such a checkpoint.
     """
-    weights = read_weights(Path(path))
+    weights, short_side = read_checkpoint(Path(path))
     conv1 = weights.get('mask_rgb_encoder.conv1.weight')
     if conv1 is None:
-        raise UserError(f'{path}: not a checkpoint of this network (its mask encoder is missing)')
+        raise UserError(
+            f'{path}: not a checkpoint of this network (its mask encoder is missing)',
+            parameter='model',
+        )
     single_object = conv1.ndim == 4 and conv1.shape[1] == 4
     if single_object and multi_object:
         raise UserError(
-            f'{path}: a single-object (stage 0) network, its mask encoder does not see the other '
-            'objects; train stage 1 or 2 from it with --load_network, or choose another --model'
+            f'{path}: a single-object (stage 0) network, whose mask encoder does not see the other '
+            'objects; train stage 1 or 2 from it, or choose another checkpoint',
+            parameter='model',
         )
     network = PropagationNetwork(single_object=single_object)
+    network.short_side = short_side
     check_weights(path, weights, network.state_dict())
     network.load_state_dict(weights)
     network.to(device)
-    forbid_tf32()
     return prepare_for_inference(network, compiled=compiled) if for_inference else network

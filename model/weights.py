@@ -1,51 +1,99 @@
 """Checkpoint files: reading them, checking them, and writing them in a quarter of their size.
 
-A small file is a dict with 'scales': name -> float32 (O,), beside 'network': name -> tensor,
-int8 (O, ...) where there is a scale for it.
+A checkpoint is a dict of names and tensors, as published, or a dict with these entries:
+    'network': names and tensors.
+    'average' (optional): a moving average of the network, which is then used in its place.
+    'scales' (optional): names and float32 tensors (O,); the tensors of these names in 'network' are
+        int8 (O, ...) and have to be multiplied by them.
+    'short_side' (optional): the short side of a frame, in pixels, at which the network is best.
 """
 
 import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from util.errors import UNREADABLE, UserError
 
 
-def read_weights(path):
+class Checkpoint(NamedTuple):
+    """The content of a checkpoint file; short_side is None where the file does not state it."""
+
+    weights: dict[str, Tensor]
+    short_side: int | None
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read the weights alone; see `read_checkpoint`."""
+    return read_checkpoint(path).weights
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint of any of the kinds above onto the CPU. Only tensors are unpickled.
+
+    Raises UserError, naming the file, for anything else.
+    """
+    content = load_tensors(path)
+    scales, short_side = {}, None
+    if isinstance(content, dict) and isinstance(content.get('network'), dict):
+        scales, short_side = content.get('scales', {}), content.get('short_side')
+        content = content.get('average', content['network'])
+    if not isinstance(content, dict) or not all(map(is_weight, content, content.values())):
+        raise UserError(
+            f'{path}: holds no network weights (expected names with tensors)', parameter='model'
+        )
+    if short_side is not None and (type(short_side) is not int or short_side < 1):
+        raise UserError(
+            f"{path}: its entry 'short_side' is not a positive whole number; correct or remove it",
+            parameter='model',
+        )
+    try:
+        weights = dequantize(content, scales)
+    except UNREADABLE as error:
+        raise UserError(
+            f'{path}: its scales do not fit its weights; get the file again', parameter='model'
+        ) from error
+    weights.pop('n_averaged', None)  # a counter that AveragedModel keeps beside the weights
+    # DistributedDataParallel and AveragedModel put this before every name
+    weights = {name.removeprefix('module.'): weight for name, weight in weights.items()}
+    return Checkpoint(weights, short_side)
+
+
+def load_tensors(path: Path) -> Any:
+    """Whatever the file holds; UserError if it is missing, damaged or holds code."""
     if not path.is_file():
         raise UserError(
-            f'{path}: no such checkpoint; name one with --model, or fetch the published one with '
-            'download_model.py'
+            f'{path}: no such checkpoint; check the path, or download the published weights with '
+            'download_model.py',
+            parameter='model',
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of TorchScript, before it is refused
-            weights = torch.load(path, map_location='cpu', weights_only=True)
+            warnings.simplefilter('ignore')  # PyTorch warns of TorchScript before it refuses it
+            return torch.load(path, map_location='cpu', weights_only=True)
     except UNREADABLE as error:
         reason = str(error).strip().split('\n')[0][:120] or type(error).__name__
-        raise UserError(f'{path}: not a readable checkpoint ({reason})') from error
-    scales = {}
-    if isinstance(weights, dict) and isinstance(weights.get('network'), dict):
-        weights, scales = weights.get('average', weights['network']), weights.get('scales', {})
-    if not isinstance(weights, dict) or not all(map(is_weight, weights, weights.values())):
-        raise UserError(f'{path}: holds no network weights (expected names with tensors)')
-    try:
-        weights = dequantize(weights, scales)
-    except UNREADABLE as error:
-        raise UserError(f'{path}: its scales do not fit its weights; get it again') from error
-    weights.pop('n_averaged', None)  # of a training's average
-    # a network saved from inside DistributedDataParallel or AveragedModel
-    return {name.removeprefix('module.'): weight for name, weight in weights.items()}
+        raise UserError(
+            f'{path}: not a readable checkpoint ({reason})', parameter='model'
+        ) from error
 
 
-def is_weight(name, value):
-    """Whether these are a name and plain numbers."""
-    is_plain = torch.is_tensor(value) and value.layout == torch.strided and not value.is_meta
-    return isinstance(name, str) and is_plain
+def is_weight(name: object, value: object) -> bool:
+    """Whether this is a name with a dense tensor that has values."""
+    is_dense = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
+    return isinstance(name, str) and is_dense
 
 
-def check_weights(path, weights, expected):
-    """Raise UserError unless names, shapes and values can be those of this network."""
+def check_weights(
+    path: Path | str, weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> None:
+    """Raise UserError unless the weights have the expected names and shapes and are all finite.
+
+    path: the file they come from, for the message.
+    """
     problems = {
         'missing': sorted(expected.keys() - weights.keys()),
         'unknown': sorted(weights.keys() - expected.keys()),
@@ -61,17 +109,22 @@ def check_weights(path, weights, expected):
         if names
     ]
     if found:
-        raise UserError(f'{path}: a checkpoint of another network ({"; ".join(found)})')
+        raise UserError(
+            f'{path}: a checkpoint of another network ({"; ".join(found)})', parameter='model'
+        )
     broken = [name for name, weight in weights.items() if not weight.isfinite().all()]
     if broken:
-        raise UserError(f'{path}: {len(broken)} tensors hold NaN or infinity, first {broken[0]}')
+        raise UserError(
+            f'{path}: NaN or infinity in {len(broken)} of its tensors, first in {broken[0]}',
+            parameter='model',
+        )
 
 
-def quantize(weights):
-    """dict name -> float tensor -> the content of such a file.
+def quantize(weights: Mapping[str, Tensor], short_side: int | None = None) -> dict[str, Any]:
+    """The content of a checkpoint file with int8 kernels and their scales.
 
-    Kernels (4 axes) are rounded to 1/127 of their output channel's largest value; biases and
-    BatchNorm's vectors, a hundredth of the file, stay as they are.
+    Kernels (4 axes) are rounded to 1/127 of the largest value of their output channel. Biases and
+    BatchNorm's vectors, one hundredth of the file, stay as they are.
     """
     network, scales = {}, {}
     for name, weight in weights.items():
@@ -80,13 +133,14 @@ def quantize(weights):
             continue
         scale = weight.abs().amax((1, 2, 3)) / 127
         scales[name] = scale
-        safe = scale.clamp_min(torch.finfo(scale.dtype).tiny)  # an output channel of zeros
+        safe = scale.clamp_min(torch.finfo(scale.dtype).tiny)  # a channel may be all zeros
         network[name] = (weight / safe[:, None, None, None]).round().to(torch.int8)
-    return {'network': network, 'scales': scales}
+    stated = {} if short_side is None else {'short_side': short_side}
+    return {'network': network, 'scales': scales, **stated}
 
 
-def dequantize(network, scales):
-    """-> dict name -> float32 tensor."""
+def dequantize(network: Mapping[str, Tensor], scales: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights as float32 tensors, from the entries 'network' and 'scales' of such a file."""
     return {
         name: weight.float() * scales[name].view(-1, 1, 1, 1) if name in scales else weight
         for name, weight in network.items()
