@@ -1,83 +1,97 @@
-"""A network made ready for inference: the same results, in less time.
+"""A network optimised for inference: the same results, in less time.
 
-What it learnt stays, what it is called by does not: such a network is neither trained nor saved.
+The function computed is unchanged, but parameters are renamed and repacked: do not train or save
+the result.
 """
 
+import itertools
 import os
 import shutil
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from model.modules import Bottleneck, MaskRGBEncoder, RGBEncoder, UpsampleBlock
+from model.modules import Compress, UpsampleBlock
 from model.winograd import WinogradConv
 from util.errors import UserError
 
+Network = TypeVar('Network', bound=nn.Module)
 
-def prepare_for_inference(network, *, compiled=False):
-    """Change a PropagationNetwork on its device in place, and return it.
 
-    BatchNorm is folded into the convolutions before it, what depends on the frame only is computed
-    once for all objects, weights lie as the convolutions read them, and on a CPU the decoder's
-    large convolutions are Winograd's. compiled: by torch.compile, too, at the first frame.
+def prepare_for_inference(network: Network, *, compiled: bool = False) -> Network:
+    """Optimise a PropagationNetwork that is on its device, in place, and return it.
+
+    compiled: also compile it with torch.compile, which happens at the first frame.
     """
+    # 1. fold BatchNorm into the convolutions before it
     for module in network.modules():
-        if isinstance(module, Bottleneck):
-            fold(module, 'conv1', 'bn1')
-            fold(module, 'conv2', 'bn2')
-            fold(module, 'conv3', 'bn3')
-            if module.downsample is not None:
-                module.downsample = fuse_conv_bn_eval(*module.downsample)
-        elif isinstance(module, RGBEncoder | MaskRGBEncoder):
-            fold(module, 'conv1', 'bn1')
-    network.decoder.compress = SharedCompress(network.decoder.compress)
+        fold_batch_norm(module)
+    # 2. compute what depends on the frame only once for all objects
+    replace(network, Compress, SharedCompress)
+    # 3. store weights in the order in which convolutions read them
     network.to(memory_format=torch.channels_last)
-    if network.device.type == 'cpu':
-        for block in network.decoder.children():
-            if isinstance(block, UpsampleBlock):
-                replace_convolutions(block)
+    # 4. give the decoder's large convolutions a faster algorithm; GPU libraries have it already
+    device = next(network.parameters()).device
+    if device.type == 'cpu':
+        for module in network.modules():
+            if isinstance(module, UpsampleBlock):
+                replace(module, nn.Conv2d, WinogradConv)
     network.requires_grad_(False)
     if compiled:
-        compile_parts(network)
+        compile_methods(network, device)
     return network
 
 
-def compile_parts(network):
-    """Raises UserError if that needs a C++ compiler, for a CPU, and there is none."""
+def compile_methods(network: nn.Module, device: torch.device) -> None:
+    """Compile the methods that InferenceCore calls, at their first call.
+
+    Raises UserError if this needs a C++ compiler, on a CPU, and there is none.
+    """
     compiler = os.environ.get('CXX', 'g++')
-    if network.device.type == 'cpu' and not shutil.which(compiler):
-        raise UserError(f'--compile: needs a C++ compiler; install {compiler}, or leave it out')
-    torch._inductor.config.freezing = True  # weights are packed once, as the convolutions read them
+    if device.type == 'cpu' and not shutil.which(compiler):
+        raise UserError(
+            f'compiling the network needs a C++ compiler; install {compiler}, or do not compile',
+            parameter='compiled',
+        )
+    # freezing: weights become constants, repacked once. It is a switch of the whole process, so it
+    # is on during these calls only; torch.compile's `options` do not reach all that looks at it.
+    freezing = torch._inductor.config.patch(freezing=True)
     for name in ('encode_query', 'memorize', 'decode'):
-        setattr(network, name, torch.compile(getattr(network, name)))
+        setattr(network, name, freezing(torch.compile(getattr(network, name))))
 
 
-def fold(module, conv, batch_norm):
-    fused = fuse_conv_bn_eval(getattr(module, conv), getattr(module, batch_norm))
-    setattr(module, conv, fused)
-    setattr(module, batch_norm, nn.Identity())
+def fold_batch_norm(module: nn.Module) -> None:
+    """Fold each BatchNorm of a module into the convolution that is defined right before it."""
+    for (conv_name, conv), (name, norm) in itertools.pairwise(list(module.named_children())):
+        if isinstance(norm, nn.BatchNorm2d):
+            assert isinstance(conv, nn.Conv2d)
+            setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
+            setattr(module, name, nn.Identity())
 
 
-def replace_convolutions(module):
-    for name, child in module.named_children():
-        if isinstance(child, nn.Conv2d):
-            setattr(module, name, WinogradConv(child))
-        else:
-            replace_convolutions(child)
+def replace(network: nn.Module, kind: type[nn.Module], new: Callable[..., nn.Module]) -> None:
+    """Put `new(module)` in the place of each module of this kind."""
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, kind):
+                setattr(parent, name, new(child))
 
 
 class SharedCompress(nn.Module):
-    """What the decoder's `Compress` computes, the query's half of it once for all objects."""
+    """Computes what the decoder's `Compress` does, the query's half of it once for all objects."""
 
-    def __init__(self, block):
+    def __init__(self, block: Compress) -> None:
         super().__init__()
+        assert block.downsample is not None
         self.conv1 = HalvedConv(block.conv1)
         self.downsample = HalvedConv(block.downsample)
         self.conv2 = block.conv2
 
-    def forward(self, readout, value):
+    def forward(self, readout: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """readout (B, K, 512, h, w), value (B, 512, h, w) -> (B, K, 512, h, w)."""
         shortcut = self.downsample(readout, value)
         x = self.conv1(F.relu(readout), F.relu(value))
@@ -85,15 +99,17 @@ class SharedCompress(nn.Module):
 
 
 class HalvedConv(nn.Module):
-    """A convolution of [x, shared], by halves: sums of products do not mind."""
+    """A convolution of the channels [x, shared], as the sum of one over each half."""
 
-    def __init__(self, conv):
+    def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        halves = conv.weight.detach().chunk(2, 1)
-        self.weight, self.shared_weight = (nn.Parameter(half.contiguous()) for half in halves)
+        half, shared_half = conv.weight.detach().chunk(2, 1)
+        self.weight = nn.Parameter(half.contiguous())
+        self.shared_weight = nn.Parameter(shared_half.contiguous())
+        assert conv.bias is not None
         self.bias = nn.Parameter(conv.bias.detach())
 
-    def forward(self, x, shared):
+    def forward(self, x: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
         """x (B, K, C, h, w), shared (B, C, h, w) -> (B, K, O, h, w)."""
         shared = F.conv2d(shared, self.shared_weight, self.bias, padding=1)
         x = F.conv2d(x.flatten(0, 1), self.weight, padding=1).unflatten(0, x.shape[:2])

@@ -1,27 +1,30 @@
-"""The training loss: cross entropy over the hardest pixels. Legend: B batch, K objects, T frames.
+"""The training loss: cross entropy over the hardest pixels.
 
-MiVOS (CVPR 2021), appendix; Pohlen et al., CVPR 2017 (bootstrapped cross entropy).
+Legend: B batch, K objects, T frames. MiVOS (CVPR 2021), appendix; Pohlen et al., CVPR 2017
+(bootstrapped cross entropy).
 """
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 BOOTSTRAP = 20_000, 70_000  # iterations
 FINAL_FRACTION = 0.15
 
 
-def kept_fraction(iteration, bootstrap=BOOTSTRAP):
-    """The share of a frame's pixels that counts: 1, then falling to 0.15 on a line, then 0.15.
+def kept_fraction(iteration: int, bootstrap: tuple[int, int] = BOOTSTRAP) -> float:
+    """The fraction of a frame's pixels that counts: 1 at first, 0.15 in the end.
 
-    bootstrap: the iterations between which it falls; the published ones suit a long training.
+    bootstrap: the iterations between which it falls linearly. The default is the published one, for
+    a long training.
     """
     start, end = bootstrap
     rest = (end - iteration) / (end - start)
     return FINAL_FRACTION + (1 - FINAL_FRACTION) * min(max(rest, 0.0), 1.0)
 
 
-def bootstrapped_cross_entropy(logits, target, fraction):
-    """Mean over the hardest `fraction` of the pixels of one frame of one sample.
+def bootstrapped_cross_entropy(logits: Tensor, target: Tensor, fraction: float) -> Tensor:
+    """Mean cross entropy over the hardest `fraction` of the pixels of one frame of one sample.
 
     logits (C, H, W), target (H, W) of channel numbers.
     """
@@ -31,13 +34,17 @@ def bootstrapped_cross_entropy(logits, target, fraction):
     return loss.topk(int(len(loss) * fraction), sorted=False).values.mean()
 
 
-def propagation_loss(logits, target, valid, fraction):
-    """The loss of a rollout: mean over the batch, sum over the frames.
+def propagation_loss(logits: Tensor, target: Tensor, valid: Tensor, fraction: float) -> Tensor:
+    """The loss of the predicted frames: mean over the batch, sum over the frames.
 
-    logits (B, T-1, K+1, H, W), target (B, T-1, H, W) of 0..K, valid (B, K) 0 where a sample lacks
-    an object: its channels do not take part then (objects fill the channels from the first).
+    Arguments:
+        logits: (B, T-1, K+1, H, W).
+        target: (B, T-1, H, W) of ids 0..K.
+        valid: (B, K), 0 where a sample has no such object. Objects fill the channels from the
+            first; channels beyond them are left out.
+        fraction: see `bootstrapped_cross_entropy`.
     """
-    num_channels = (1 + valid.sum(1).int()).tolist()  # B; at once, not a number at a time
+    num_channels = (1 + valid.sum(1).int()).tolist()  # B; all in one transfer from the device
     losses = [
         bootstrapped_cross_entropy(logits[b, t, : num_channels[b]], target[b, t], fraction)
         for b in range(logits.shape[0])
@@ -46,10 +53,10 @@ def propagation_loss(logits, target, valid, fraction):
     return torch.stack(losses).sum() / len(logits)
 
 
-def intersection_and_union(logits, target):
-    """Pixels, summed over batch and frames, per object: two int64 tensors (K,).
+def intersection_and_union(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Count the pixels of prediction and ground truth per object, over all samples and frames.
 
-    logits (B, T-1, K+1, H, W), target (B, T-1, H, W).
+    logits (B, T-1, K+1, H, W), target (B, T-1, H, W) of ids 0..K. Returns two int64 tensors (K,).
     """
     predicted = logits.argmax(2)
     ids = torch.arange(1, logits.shape[2], device=logits.device).view(-1, 1, 1, 1, 1)

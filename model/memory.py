@@ -7,25 +7,37 @@ also under autocast. MiVOS (CVPR 2021), section 3.2 (top-k) and appendix; STM (I
 """
 
 import math
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-# `read` holds CHUNK x PART affinities at once: 16 MiB of float32. Larger chunks of the query read
-# the keys less often, smaller parts stay in the cache.
+# `read` holds CHUNK x PART affinities at once: 16 MiB of float32. With a larger chunk of the query
+# the keys are read less often; a smaller part of the memory stays in the cache.
 CHUNK, PART = 256, 16384
 
 
-def affinity(memory_key, query_key, *, top_k=None, kernel_sigma=None):
-    """How much each query position takes from each memory position; sums to 1 over memory.
+def affinity(
+    memory_key: Tensor,
+    query_key: Tensor,
+    *,
+    top_k: int | None = None,
+    kernel_sigma: float | None = None,
+) -> Tensor:
+    """How much each query position takes from each memory position; sums to 1 over the memory.
 
-    memory_key (B, CK, ...) with N positions, query_key (B, CK, h, w) -> (B, N, M) in [0, 1].
-    top_k: keep only the k largest of each query position (k is clamped to N).
-    kernel_sigma: weight each memory position by a Gaussian (in feature cells) around the query
-    position that it matches best, before the top k are taken.
+    This is the dense form, for training and correspondence: it holds N x M floats, and gradients
+    flow through it. `read` gives its product with values without ever holding that matrix.
 
-    This is the dense form, for training and correspondence: it holds N x M floats and gradients
-    flow through it. `read` gives the product with values without ever holding that matrix.
+    Arguments:
+        memory_key: (B, CK, ...) with N positions.
+        query_key: (B, CK, h, w).
+        top_k: keep only the k largest of each query position; all of them if k exceeds N.
+        kernel_sigma: before the top k are taken, weight each memory position by a Gaussian of this
+            standard deviation (in feature cells) around the query position that it matches best.
+    Returns:
+        (B, N, M) in [0, 1], float32.
     """
     keys = memory_key.flatten(2).transpose(1, 2)  # B, N, CK
     query = query_key.flatten(2).transpose(1, 2)  # B, M, CK
@@ -33,7 +45,7 @@ def affinity(memory_key, query_key, *, top_k=None, kernel_sigma=None):
         scores = similarity(query, keys)  # B, M, N
         if kernel_sigma is not None:
             height, width = query_key.shape[-2:]
-            centre = scores.argmax(1)  # B, N
+            centre = scores.argmax(1)  # B, N: the query position that each memory position matches
             rows = torch.arange(height * width, device=query.device)
             scores = scores - distances(centre, rows, width) / (2 * kernel_sigma**2)
         if top_k is not None:
@@ -41,118 +53,167 @@ def affinity(memory_key, query_key, *, top_k=None, kernel_sigma=None):
         return scores.softmax(-1).transpose(1, 2)
 
 
-def readout(affinity, values):
-    """affinity (B, N, M), values (B, CV, ...) with N positions -> (B, CV, M), in values' dtype."""
+def readout(affinity: Tensor, values: Tensor) -> Tensor:
+    """Sum the values that each query position takes.
+
+    affinity (B, N, M), values (B, CV, ...) with N positions -> (B, CV, M), in the dtype of values.
+    """
     return values.flatten(2) @ affinity.to(values.dtype)
 
 
-def read(keys, values, query_key, *, top_k=None, kernel_sigma=None):
+def read(
+    keys: Tensor | Sequence[Tensor],
+    values: Tensor | Sequence[Tensor],
+    query_key: Tensor,
+    *,
+    top_k: int | None = None,
+    kernel_sigma: float | None = None,
+) -> Tensor:
     """What `readout(affinity(..))` computes for one object, without ever holding the N x M matrix.
 
-    keys (N, CK), values (N, CV): positions as rows, or lists of such blocks, which together are the
-    memory; query_key (CK, h, w) -> (CV, h, w). Works through parts of the memory for some query
-    positions at a time, so that the room it needs does not grow with N.
+    It goes through parts of the memory for a chunk of the query at a time, so the room that it
+    needs does not grow with N.
+
+    Arguments:
+        keys, values: (N, CK) and (N, CV), positions as rows; or lists of blocks of such rows,
+            which together are the memory.
+        query_key: (CK, h, w).
+        top_k, kernel_sigma: see `affinity`.
+    Returns:
+        (CV, h, w), float32.
     """
-    keys, values = ([x] if torch.is_tensor(x) else x for x in (keys, values))
+    key_blocks = [keys] if isinstance(keys, Tensor) else keys
+    value_blocks = [values] if isinstance(values, Tensor) else values
     height, width = query_key.shape[-2:]
     query = query_key.flatten(1).T  # M, CK
     with torch.autocast(query.device.type, enabled=False):
-        parts = [part for block in keys for part in block.split(PART)]
+        # 1. split the memory into parts and the query into chunks
+        parts = [part for block in key_blocks for part in block.split(PART)]
         chunks = torch.arange(len(query), device=query.device).split(CHUNK)
-        centres = [None] * len(parts)
-        if kernel_sigma is not None:
-            centres = [best_query(part, query) for part in parts]
+        # 2. for kernelized memory, find the query position that each memory position matches best
+        centres = [None if kernel_sigma is None else best_query(part, query) for part in parts]
         out = []
         for rows in chunks:
+            # 3. compare a chunk of the query with every part; a generator, so one part at a time
             scores = (
                 part_scores(query[rows], part, rows, centre, width, kernel_sigma)
                 for part, centre in zip(parts, centres, strict=True)
             )  # rows, n each
+            # 4. softmax over all of the memory, or over the top k, and the sum of the values
             if top_k is None:
-                out.append(weighted_values(scores, [v for x in values for v in x.split(PART)]))
+                value_parts = [part for block in value_blocks for part in block.split(PART)]
+                out.append(weighted_values(scores, value_parts))
             else:
-                out.append(sum_of_rows(*top_of_parts(scores, top_k), values))
+                weights, index = top_of_parts(scores, top_k)
+                out.append(sum_of_rows(weights, index, value_blocks))
     return torch.cat(out).T.reshape(-1, height, width)
 
 
-def part_scores(query, keys, rows, centre, width, sigma):
-    """query (M, CK) at the positions `rows`, a part of the keys (n, CK) -> (M, n).
+def part_scores(
+    query: Tensor,
+    keys: Tensor,
+    rows: Tensor,
+    centre: Tensor | None,
+    width: int,
+    sigma: float | None,
+) -> Tensor:
+    """Scores (M, n) of a part of the memory, the kernel included; their softmax is the affinity.
 
     The kernel's weight is added as a logarithm, so that positions far from their centre do not
     underflow to ties at zero.
+
+    Arguments:
+        query: (M, CK), a chunk of the query.
+        keys: (n, CK), a part of the memory.
+        rows: (M,), which positions of the frame the chunk holds.
+        centre: (n,), see `best_query`; None without the kernel.
+        width: of the feature grid.
+        sigma: of the kernel, in feature cells; None without it.
     """
     scores = similarity(query, keys)
-    if centre is None:
+    if centre is None or sigma is None:
         return scores
     return scores.addmm_(*distance_factors(centre, rows, width), alpha=-1 / (2 * sigma**2))
 
 
-def similarity(query, keys):
-    """(..., M, CK), (..., N, CK) -> scaled inner products (..., M, N)."""
+def similarity(query: Tensor, keys: Tensor) -> Tensor:
+    """Inner products (..., M, N) of (..., M, CK) and (..., N, CK), divided by the root of CK."""
     return (query.float() / math.sqrt(query.shape[-1])) @ keys.float().transpose(-1, -2)
 
 
-def distances(centre, rows, width):
-    """Squared, in feature cells: centre (..., N) and rows (M,), positions -> (..., M, N)."""
+def distances(centre: Tensor, rows: Tensor, width: int) -> Tensor:
+    """Squared distances (..., M, N) in feature cells.
+
+    centre (..., N) and rows (M,): positions in the grid, which has this width.
+    """
     left, right = distance_factors(centre, rows, width)
     return left @ right
 
 
-def distance_factors(centre, rows, width):
-    """Two factors (M, 4), (..., 4, N) whose product is `distances`: whole numbers, so exact."""
+def distance_factors(centre: Tensor, rows: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Two factors (M, 4), (..., 4, N) whose product is `distances`: whole numbers, so exact.
+
+    (y - y')^2 + (x - x')^2 = (y^2 + x^2) * 1 + 1 * (y'^2 + x'^2) + y * -2y' + x * -2x'
+    """
     y, x = (rows // width).float(), (rows % width).float()
     left = torch.stack([y * y + x * x, torch.ones_like(y), y, x], -1)
     y, x = (centre // width).float(), (centre % width).float()
     return left, torch.stack([torch.ones_like(y), y * y + x * x, -2 * y, -2 * x], -2)
 
 
-def best_query(keys, query):
-    """For every memory position (n, CK) the query position (M, CK) it is most similar to: (n,)."""
+def best_query(keys: Tensor, query: Tensor) -> Tensor:
+    """The query position (M, CK) that each memory position (n, CK) is most similar to: (n,)."""
     parts = keys.split(CHUNK * PART // len(query) + 1)
     return torch.cat([similarity(part, query).argmax(-1) for part in parts])
 
 
-def keep_top(scores, top_k):
-    """(..., M, N): all but the top_k largest of each row become -inf."""
+def keep_top(scores: Tensor, top_k: int) -> Tensor:
+    """Set all but the top_k largest of each row of scores (..., M, N) to -inf."""
     top, index = scores.topk(min(top_k, scores.shape[-1]), dim=-1)
     return torch.full_like(scores, -torch.inf).scatter(-1, index, top)
 
 
-def weighted_values(scores, values):
-    """Softmax over all of the memory's parts (M, n), applied to their values (n, CV) -> (M, CV)."""
+def weighted_values(scores: Iterable[Tensor], values: Iterable[Tensor]) -> Tensor:
+    """Softmax over the scores (M, n) of all parts, applied to their values (n, CV): (M, CV)."""
+    # 1. a softmax within each part, and how much the part weighs as a whole
     sums, results = [], []
     for part, value in zip(scores, values, strict=True):
         sums.append(part.logsumexp(-1))
         results.append(part.softmax(-1) @ value.float())
+    # 2. a softmax over the parts
     shares = torch.stack(sums).softmax(0)  # parts, M
-    return sum(share[:, None] * result for share, result in zip(shares, results, strict=True))
+    weighted = (share[:, None] * result for share, result in zip(shares, results, strict=True))
+    return sum(weighted, start=torch.zeros_like(results[0]))
 
 
-def top_of_parts(scores, top_k):
-    """The top_k largest over parts (M, n) of the memory -> weights, positions (M, k).
+def top_of_parts(scores: Iterable[Tensor], top_k: int) -> tuple[Tensor, Tensor]:
+    """The top_k largest scores over all parts (M, n) of the memory, as softmax weights (M, k).
 
-    Each part's own largest first, then the largest of these.
+    Also returns their memory positions (M, k).
     """
-    top, index, start = [], [], 0
+    # 1. the largest of each part
+    top_scores, positions, start = [], [], 0
     for part in scores:
         score, position = part.topk(min(top_k, part.shape[-1]), dim=-1)
-        top.append(score)
-        index.append(position + start)
+        top_scores.append(score)
+        positions.append(position + start)
         start += part.shape[-1]
-    top, index = torch.cat(top, -1), torch.cat(index, -1)
+    # 2. the largest of these
+    top, index = torch.cat(top_scores, -1), torch.cat(positions, -1)
     top, chosen = top.topk(min(top_k, top.shape[-1]), dim=-1)
     return top.softmax(-1), index.gather(-1, chosen)
 
 
-def sum_of_rows(weights, index, values):
-    """weights, index (M, k) into the rows of blocks of values (n, CV) -> (M, CV).
+def sum_of_rows(weights: Tensor, index: Tensor, values: Sequence[Tensor]) -> Tensor:
+    """Sum the rows `index` (M, k) of the blocks of values (n, CV) by their weights (M, k): (M, CV).
 
-    k rows a position, instead of a product with a matrix that is zero nearly everywhere.
+    It adds k rows per position; a matrix product would multiply nearly all rows by zero.
     """
-    out, start = 0, 0
+    out = weights.new_zeros(len(weights), values[0].shape[-1])
+    start = 0
     for block in values:
         here = (index >= start) & (index < start + len(block))
-        ends = here.sum(-1).cumsum(0)  # of each position's rows in this block
+        ends = here.sum(-1).cumsum(0)  # where each position's rows of this block end
         out = out + F.embedding_bag(
             index[here] - start,
             block.float(),
@@ -164,10 +225,10 @@ def sum_of_rows(weights, index, values):
     return out
 
 
-def aggregate_logits(prob):
-    """Soft aggregation: independent object probabilities -> logits over background and objects.
+def aggregate_logits(prob: Tensor) -> Tensor:
+    """Soft aggregation: logits over background and objects from independent probabilities.
 
-    prob (..., K, H, W) in [0, 1] -> (..., K+1, H, W), channel 0 the background; their softmax over
+    prob (..., K, H, W) in [0, 1] -> (..., K+1, H, W), channel 0 the background. Their softmax over
     the channels is the joint probability. STM (ICCV 2019), section 3.4.
     """
     prob = prob.float()
@@ -175,6 +236,9 @@ def aggregate_logits(prob):
     return torch.cat([background, prob], -3).clamp(1e-7, 1 - 1e-7).logit()
 
 
-def aggregate(prob):
-    """prob (..., K, H, W) in [0, 1] -> joint probability (..., K+1, H, W), sums to 1, float32."""
+def aggregate(prob: Tensor) -> Tensor:
+    """Joint probabilities of background and objects, which sum to 1, from independent ones.
+
+    prob (..., K, H, W) in [0, 1] -> (..., K+1, H, W) float32, channel 0 the background.
+    """
     return aggregate_logits(prob).softmax(-3)

@@ -3,79 +3,115 @@
 Legend: B batch, T frames, K objects, H W crop.
 """
 
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from model.losses import BOOTSTRAP, intersection_and_union, kept_fraction, propagation_loss
+from model.network import PropagationNetwork
+from util.tensor import one_hot
 
 
 class NonFiniteLoss(ArithmeticError):
-    """The loss is NaN or infinite; its message names the samples."""
+    """The loss or its gradient is NaN or infinite; the message names the samples."""
+
+
+@dataclass(frozen=True)
+class OptimizationOptions:
+    """How the weights are learnt. The defaults are those of MiVOS (CVPR 2021), appendix.
+
+    lr, weight_decay: of Adam.
+    steps, gamma: the learning rate is multiplied by gamma at each of these iterations.
+    amp: half precision, see `training_dtype`.
+    train_bn: BatchNorm normalises by the batch and updates its statistics, for a training from
+        scratch; otherwise it stays frozen.
+    clip_grad: largest norm of the gradient, None for no limit.
+    ema: decay of a moving average of the weights, which then is the result; None for no average.
+    key_lr: learning-rate multiplier for the key projections, see `parameter_groups`.
+    bootstrap: see `model.losses.kept_fraction`.
+    """
+
+    lr: float = 1e-5
+    weight_decay: float = 1e-7
+    steps: tuple[int, ...] = ()
+    gamma: float = 0.1
+    amp: bool = False
+    train_bn: bool = False
+    clip_grad: float | None = None
+    ema: float | None = None
+    key_lr: float = 1.0
+    bootstrap: tuple[int, int] = BOOTSTRAP
 
 
 class PropagationModel:
-    """Network, optimiser, schedule and precision. MiVOS (CVPR 2021), appendix (training).
+    """Network, optimiser, schedule and precision of a training.
 
-    network: on its device already. train_bn: BatchNorm normalises by the batch and updates its
-    statistics (for training from scratch); otherwise it stays frozen. amp: bfloat16 where the
-    device has it, else float16 with a gradient scaler. clip_grad: largest norm of the gradient,
-    None for no limit. ema: decay of a moving average of the weights, which then is the result of
-    the training; None for none. key_lr: see `parameter_groups`. bootstrap: see `kept_fraction`.
-    distributed: average gradients over torch.distributed's processes.
+    network: already on its device. distributed: average the gradients over the processes of
+    torch.distributed.
     """
 
     def __init__(
         self,
-        network,
+        network: PropagationNetwork,
+        options: OptimizationOptions = OptimizationOptions(),
         *,
-        lr=1e-5,
-        weight_decay=1e-7,
-        steps=(),
-        gamma=0.1,
-        amp=False,
-        train_bn=False,
-        clip_grad=None,
-        ema=None,
-        key_lr=1.0,
-        bootstrap=BOOTSTRAP,
-        distributed=False,
-    ):
-        self.network, self.device = network, network.device
-        self.amp, self.clip_grad, self.bootstrap = amp, clip_grad, bootstrap
-        network.set_batch_norm(train_bn)
-        self.average = (
-            AveragedModel(network, avg_fn=moving_average(ema), use_buffers=True) if ema else None
-        )
-        self.rollout, self.distributed = network, distributed
+        distributed: bool = False,
+    ) -> None:
+        self.network, self.device, self.options = network, network.device, options
+        network.set_batch_norm(options.train_bn)
+        self.average: AveragedModel | None = None
+        if options.ema:
+            average = moving_average(options.ema)
+            self.average = AveragedModel(network, avg_fn=average, use_buffers=True)
+        self.distributed = distributed
+        self.ddp_network: nn.Module = network
         if distributed:
-            self.rollout = DistributedDataParallel(network, broadcast_buffers=train_bn)
-        groups = parameter_groups(network, lr, key_lr)
-        self.optimizer = torch.optim.Adam(groups, lr=lr, weight_decay=weight_decay)
-        self.scheduler = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, list(steps), gamma)
+            self.ddp_network = DistributedDataParallel(network, broadcast_buffers=options.train_bn)
+        groups = parameter_groups(network, options.lr, options.key_lr)
+        self.optimizer = torch.optim.Adam(groups, lr=options.lr, weight_decay=options.weight_decay)
+        self.scheduler = torch.optim.lr_scheduler.MultiStepLR(
+            self.optimizer, list(options.steps), options.gamma
+        )
         self.dtype = training_dtype(self.device)
         self.scaler = torch.amp.GradScaler(
-            self.device.type, enabled=amp and self.dtype == torch.float16
+            self.device.type, enabled=options.amp and self.dtype == torch.float16
         )
 
-    def step(self, batch, iteration):
-        """One update -> what to log: loss, p, lr, and per object intersection and union.
+    def step(self, batch: Mapping[str, Any], iteration: int) -> dict[str, Any]:
+        """Update the weights once.
 
-        batch: frames (B, T, 3, H, W) in [0, 1], masks (B, T, H, W) of 0..K, valid (B, K), and the
-        samples' names. 'logits' (B, T-1, K+1, H, W) is there to draw pictures from.
+        Arguments:
+            batch: 'frames' (B, T, 3, H, W) in [0, 1], 'masks' (B, T, H, W) of ids 0..K, 'valid'
+                (B, K), 0 where a sample has no such object, and 'name', one per sample.
+            iteration: the number of updates before this one.
+        Returns:
+            What to log: 'loss'; 'p', the fraction of the pixels that counted; 'lr'; lists of the
+            pixels in 'intersection' and 'union' of each object with its ground truth; and 'logits'
+            (B, T-1, K+1, H, W) to draw pictures from.
+        Raises:
+            NonFiniteLoss: the weights are unchanged.
         """
         frames = batch['frames'].to(self.device, non_blocking=True)
         masks = batch['masks'].to(self.device, non_blocking=True)
         valid = batch['valid'].to(self.device, non_blocking=True)
-        fraction = kept_fraction(iteration, self.bootstrap)
-        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.amp):
-            logits = self.rollout(frames, split_objects(masks[:, 0], valid.shape[1]), valid)
+        # 1. segment frames 1 to T-1, given the masks of frame 0
+        fraction = kept_fraction(iteration, self.options.bootstrap)
+        ids = torch.arange(1, valid.shape[1] + 1, device=self.device)
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.options.amp):
+            logits = self.ddp_network(frames, one_hot(masks[:, 0], ids), valid)
             loss = propagation_loss(logits, masks[:, 1:], valid, fraction)
+        # 2. change the weights
         lr = self.scheduler.get_last_lr()[0]
         if not self.backward_and_step(loss):
             raise NonFiniteLoss(', '.join(batch['name']))
+        # 3. measure how good the masks were
         intersection, union = intersection_and_union(logits.detach(), masks[:, 1:])
         return {
             'loss': loss.item(),
@@ -86,16 +122,17 @@ class PropagationModel:
             'logits': logits.detach(),
         }
 
-    def backward_and_step(self, loss):
-        """One step down the gradient -> False, and no step, if loss or gradient is not finite.
+    def backward_and_step(self, loss: Tensor) -> bool:
+        """Take one step down the gradient. If loss or gradient is not finite: no step, and False.
 
-        All processes come to one verdict. Where the gradient scaler skips steps of infinite
-        gradients itself, which is no fault, only the loss is looked at.
+        All processes come to the same verdict. A gradient scaler skips steps with an infinite
+        gradient by itself, as part of its search for a scale, so then only the loss counts.
         """
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_grad or torch.inf)
+        limit = self.options.clip_grad or torch.inf
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), limit)
         finite = loss.isfinite() if self.scaler.is_enabled() else loss.isfinite() & norm.isfinite()
         finite = finite.float()
         if self.distributed:
@@ -110,11 +147,20 @@ class PropagationModel:
         return True
 
     @property
-    def result(self):
+    def result(self) -> PropagationNetwork:
         """The network to evaluate and to keep: the moving average if there is one."""
-        return self.average.module if self.average else self.network
+        return cast(PropagationNetwork, self.average.module) if self.average else self.network
 
-    def state_dict(self):
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[PropagationNetwork]:
+        """Inside the block, the resulting network in evaluation mode; then training can go on."""
+        try:
+            yield self.result.eval()
+        finally:
+            self.network.set_batch_norm(self.options.train_bn)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed training needs, in a form that torch.save can write."""
         average = {'average': self.average.state_dict()} if self.average else {}
         return {
             **average,
@@ -124,11 +170,12 @@ class PropagationModel:
             'scaler': self.scaler.state_dict(),
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave. An average that it lacks begins at its network."""
         self.network.load_state_dict(state['network'])
         self.optimizer.load_state_dict(state['optimizer'])
         self.scheduler.load_state_dict(state['scheduler'])
-        if self.average:  # of a checkpoint without one: it begins here
+        if self.average:
             self.average.module.load_state_dict(state['network'])
             if 'average' in state:
                 self.average.load_state_dict(state['average'])
@@ -136,45 +183,38 @@ class PropagationModel:
             self.scaler.load_state_dict(state['scaler'])
 
 
-def parameter_groups(network, lr, key_lr):
-    """The key projections learn at key_lr times the learning rate of the others.
+def parameter_groups(network: PropagationNetwork, lr: float, key_lr: float) -> list[dict[str, Any]]:
+    """Parameters for the optimiser; the key projections learn at key_lr times the rate lr.
 
-    Each of their outputs sums 9216 features that are never negative, so that at a large learning
-    rate Adam's steps, all of one sign, move it as a whole. From random weights keys thus grow
-    within a few hundred steps until each softmax over the memory picks a single position, the same
-    for all queries; from there on no gradient reaches them.
+    Each output of a key projection sums 9216 features that are never negative, so at a large
+    learning rate Adam's steps, which then all have one sign, move it as a whole. From random
+    weights, keys grow within a few hundred steps until each softmax over the memory picks a single
+    position, the same for all queries. From there on no gradient reaches them.
     """
-    heads = (network.kv_m_f16, network.kv_q_f16)
-    keys = [parameter for head in heads for parameter in head.key_proj.parameters()]
     if key_lr == 1:
-        return network.parameters()
+        return [{'params': list(network.parameters())}]
+    keys = [parameter for head in network.key_projections for parameter in head.parameters()]
     others = [p for p in network.parameters() if not any(p is key for key in keys)]
     return [{'params': others}, {'params': keys, 'lr': lr * key_lr}]
 
 
-def moving_average(decay):
-    """-> the mean so far, the new value, their number -> the new mean, for `AveragedModel`.
+def moving_average(decay: float) -> Callable[[Tensor, Tensor, Any], Tensor]:
+    """The `avg_fn` of an AveragedModel: (mean so far, new value, number of values) -> new mean.
 
-    The decay grows towards its final value, or the random start would weigh for thousands of steps.
+    The decay rises to its final value, or the random start would count for thousands of steps.
     """
 
-    def average(mean, value, number):
+    def average(mean: Tensor, value: Tensor, number: Any) -> Tensor:
         if not value.is_floating_point():
             return value
-        # `number` lies on the device: asking for it would wait for the device, tensor by tensor
+        # `number` is a device tensor; `.item()` would synchronise once per parameter
         return mean.lerp(value, 1 - ((1 + number) / (10 + number)).clamp(max=decay))
 
     return average
 
 
-def split_objects(mask, num_objects):
-    """Index mask (B, H, W) of 0..K -> float32 (B, K, H, W)."""
-    ids = torch.arange(1, num_objects + 1, device=mask.device).view(1, -1, 1, 1)
-    return (mask.unsqueeze(1) == ids).float()
-
-
-def training_dtype(device):
-    """The half precision of `amp`: bfloat16 needs no gradient scaler, where there is one."""
+def training_dtype(device: torch.device) -> torch.dtype:
+    """The half precision of `amp`: bfloat16 where the device has it, as it needs no scaler."""
     if device.type == 'cuda' and not torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.float16
     return torch.bfloat16

@@ -1,24 +1,29 @@
 """3x3 convolution on the CPU with a quarter of the multiplications: Winograd's F(4x4, 3x3).
 
 Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016. GPU libraries choose
-such algorithms by themselves; the CPU library of PyTorch has none. The result differs from the
-direct sum by a few float32 roundings (2e-5 where outputs are around 1).
+such algorithms by themselves; PyTorch's CPU library has none. The result differs from the direct
+sum by a few float32 roundings (2e-5 where outputs are around 1).
 
-Legend: tiles of 4x4 outputs come from 6x6 inputs; C, O channels in and out.
+Legend: each tile of 4x4 outputs is computed from a window of 6x6 inputs; B images, H W their size;
+C, O channels in and out.
 """
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
-POINTS = (0, 0.75, -0.75, 1.5, -1.5)  # where polynomials are evaluated, and infinity: least error
+# The algorithm evaluates polynomials here and at infinity; these points have the least error.
+POINTS = (0, 0.75, -0.75, 1.5, -1.5)
 TILE, WINDOW = 4, 6
-TILES = 216  # worked on at once: their transforms fit into the cache
+TILES = 216  # processed at once: the transforms of these fit into the cache
 
 
-def transforms():
-    """Toom and Cook's matrices for POINTS -> of outputs (4, 6), weights (6, 3), inputs (6, 6)."""
+def transforms() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Toom and Cook's matrices for POINTS.
+
+    They transform a row of outputs (4, 6), of weights (6, 3) and of inputs (6, 6).
+    """
     outputs, weights = np.zeros((TILE, WINDOW)), np.zeros((WINDOW, 3))
     inputs = np.zeros((WINDOW, WINDOW))
     for i, point in enumerate(POINTS):
@@ -32,19 +37,26 @@ def transforms():
 
 
 class WinogradConv(nn.Module):
-    """Computes what an nn.Conv2d of 3x3, stride 1, padding 1 does, for inference in float32.
+    """Computes what an nn.Conv2d with 3x3 kernels, stride 1 and padding 1 does, for inference.
 
-    Under autocast it is the direct convolution: half precision would not survive the transforms.
-    Activations are best channels_last.
+    Under autocast it is the direct convolution, as half precision would not survive the transforms.
+    It is fastest with channels_last activations.
     """
 
-    def __init__(self, conv):
+    weight: Tensor
+    bias: Tensor
+    to_input: Tensor
+    to_output: Tensor
+    transformed: Tensor
+
+    def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
+        assert conv.bias is not None
         weight = conv.weight.detach()
         outputs, weights, inputs = transforms()
         self.register_buffer('weight', weight.contiguous(memory_format=torch.channels_last))
         self.register_buffer('bias', conv.bias.detach())
-        # both directions at once: a tile is a row of 36 numbers
+        # both directions at once, with the numbers of a tile or window in one row
         to_input, to_output = (np.kron(m, m).astype(np.float32) for m in (inputs, outputs))
         self.register_buffer('to_input', torch.from_numpy(to_input))  # 36, 36
         self.register_buffer('to_output', torch.from_numpy(to_output))  # 16, 36
@@ -53,16 +65,17 @@ class WinogradConv(nn.Module):
         shape = (WINDOW**2, *weight.shape[1::-1])
         self.register_buffer('transformed', transformed.float().view(shape))  # 36, C, O
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, O, H, W), channels_last."""
         if torch.is_autocast_enabled(x.device.type):
             return F.conv2d(x, self.weight, self.bias, padding=1)
         return self.by_tiles(x)
 
-    @torch.compiler.disable  # its own order of work is the faster one
-    def by_tiles(self, x):
+    @torch.compiler.disable  # a compiled graph would be slower than this order of the work
+    def by_tiles(self, x: Tensor) -> Tensor:
+        """The convolution of x (B, C, H, W), some rows of tiles at a time."""
         batch, channels, height, width = x.shape
-        rows, columns = -(-height // TILE), -(-width // TILE)  # of tiles
+        rows, columns = -(-height // TILE), -(-width // TILE)  # numbers of tiles, rounded up
         padded = x.new_zeros(batch, rows * TILE + 2, columns * TILE + 2, channels)
         padded[:, 1 : height + 1, 1 : width + 1] = x.permute(0, 2, 3, 1)
         out = x.new_empty(batch, rows, TILE, columns, TILE, len(self.bias))
@@ -74,8 +87,8 @@ class WinogradConv(nn.Module):
         out = out.view(batch, rows * TILE, columns * TILE, -1)[:, :height, :width]
         return out.permute(0, 3, 1, 2)
 
-    def convolve(self, windows):
-        """(6, 6, rows, columns, C) -> (rows, 4, columns, 4, O)."""
+    def convolve(self, windows: Tensor) -> Tensor:
+        """Windows (6, 6, rows, columns, C) -> tiles (rows, 4, columns, 4, O)."""
         rows, columns, channels = windows.shape[2:]
         x = self.to_input @ windows.reshape(WINDOW**2, -1)
         x = torch.bmm(x.view(WINDOW**2, -1, channels), self.transformed)  # 36, tiles, O
