@@ -73,7 +73,7 @@ def davis_2017(root: str | Path, split: str = 'val') -> list[BenchmarkVideo]:
     return [davis_video(name, images, annotations, has_ground_truth) for name in names]
 
 
-def davis_2016(root: str | Path) -> list[BenchmarkVideo]:
+def davis_2016(root: str | Path, split: str = 'val') -> list[BenchmarkVideo]:
     """The DAVIS 2016 validation set: one object per video, ground truth for every frame.
 
     Images and the list of videos may also lie in a DAVIS 2017 tree beside this one.
@@ -193,3 +193,11 @@ def read_list(path: Path) -> list[str]:
         if name in ('.', '..') or '/' in name:  # results would be written outside the output folder
             raise UserError(f'{path}: {name!r} is not a valid video name; remove this line')
     return list(dict.fromkeys(names))
+
+
+# The benchmarks by the name that run.json records. Each opens a split of the tree at a root.
+BENCHMARKS: dict[str, Callable[[Path, str], list[BenchmarkVideo]]] = {
+    'DAVIS 2016': davis_2016,
+    'DAVIS 2017': davis_2017,
+    'YouTube-VOS': youtube_vos,
+}

@@ -7,6 +7,7 @@ benchmark (`dataset.benchmarks`). H W is the size of the input, h w the size the
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +31,8 @@ from util.masks import MaskReader
 from util.parallel import prefetch
 
 
-class Frame(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Frame:
     """A frame as `InferenceCore.step` takes it, and as people see it."""
 
     index: int  # in the input, from 0

@@ -55,7 +55,7 @@ def naming_options(**options: str) -> Iterator[None]:
         raise UserError(f'{error} ({options[error.parameter]})') from error
 
 
-def entry_point(main: Callable) -> Callable[[Sequence[str] | None], None]:
+def entry_point(main: Callable[..., None]) -> Callable[..., None]:
     """Decorate `main(argv=None)`: expected failures become one line on stderr and an exit code.
 
     2 for whatever `user_message` has a sentence for, 130 for Ctrl-C.

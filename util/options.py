@@ -36,24 +36,6 @@ class CoreOptions:
     amp: bool = False
 
 
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """What the benchmark programs share.
-
-    output: folder for the masks. videos: only these; all if empty. size: see `choose_short_side`.
-    resume: skip finished videos. zip: also write the archive for the evaluation server.
-    """
-
-    network: NetworkOptions
-    core: CoreOptions
-    output: Path
-    num_workers: int = 2
-    videos: tuple[str, ...] = ()
-    size: int | None = None
-    resume: bool = False
-    zip: bool = False
-
-
 class Bounded(argparse.Action):
     """An option whose value, or each of whose values, must lie in least..most."""
 
@@ -176,34 +158,3 @@ def core_options(args: argparse.Namespace) -> CoreOptions:
 
 def network_options(args: argparse.Namespace) -> NetworkOptions:
     return NetworkOptions(args.model, args.device, args.compile)
-
-
-def add_evaluation_options(parser: argparse.ArgumentParser, output: str) -> None:
-    """What all benchmarks share; `output` is what the help says about the default folder."""
-    add_core_options(parser)
-    add_size_option(parser)
-    add = parser.add_argument
-    add('--output', type=Path, help=f'folder for the masks (default: {output})')
-    add(
-        '--num_workers', type=int, action=Bounded, least=1, most=MAX_WORKERS, default=2,
-        help='threads that read images (2)',
-    )  # fmt: skip
-    add('--videos', nargs='+', default=[], metavar='NAME', help='only these videos')
-    add('--resume', action='store_true', help='skip videos that are finished already')
-
-
-def evaluation_options(args: argparse.Namespace, output: str) -> EvaluationOptions:
-    """What was parsed; `output` is the default folder. Raises UserError for --zip of a part."""
-    wants_zip = getattr(args, 'zip', False)
-    if args.videos and wants_zip:
-        raise UserError('--zip with --videos: a submission needs all videos; leave one out')
-    return EvaluationOptions(
-        network=network_options(args),
-        core=core_options(args),
-        output=args.output or Path(output),
-        num_workers=args.num_workers,
-        videos=tuple(args.videos),
-        size=args.size,
-        resume=args.resume,
-        zip=wants_zip,
-    )

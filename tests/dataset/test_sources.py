@@ -62,7 +62,7 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 def test_an_image_of_another_size_is_refused_at_opening(folder):
     Image.new('RGB', (64, 47)).save(folder / '3.png')
-    with pytest.raises(UserError, match=r'3\.png: 64x47, the first frame is 64x48; all frames'):
+    with pytest.raises(UserError, match=r'3\.png: 64x47, but the first frame is 64x48; all frames'):
         open_source(folder)
 
 
@@ -91,7 +91,7 @@ def test_frames_of_changing_size_are_refused_with_the_frame(tmp_path, pictures):
         return with_bytes(packet, packets[number]) if number >= 7 else packet
 
     mixed = write_movie(tmp_path / 'mixed.avi', pictures, 'mjpeg.avi', change=change)
-    words = r'mixed\.avi, frame 7: 64x32, the first frame is 64x48; all frames .* one size'
+    words = r'mixed\.avi, frame 7: 64x32, but the first frame is 64x48; all frames .* one size'
     with pytest.raises(UserError, match=words):
         read(open_source(mixed))
 
@@ -186,5 +186,5 @@ def test_a_camera_gives_rgb_until_it_ends(monkeypatch):
 def test_a_camera_without_a_picture_is_refused(monkeypatch):
     monkeypatch.setattr(cv2, 'VideoCapture', FakeCapture)
     monkeypatch.setattr(FakeCapture, 'left', 0)
-    with pytest.raises(UserError, match='camera 3: gives no picture; is it connected and free'):
+    with pytest.raises(UserError, match='camera 3: delivers no image; is it connected and not in use'):
         open_source('3')

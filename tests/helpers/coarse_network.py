@@ -14,6 +14,7 @@ class CoarseNetwork:
 
     device = torch.device('cpu')
     mean = torch.full((3, 1, 1), 0.5)
+    short_side = None
 
     def memorize(self, image, masks):
         """image (1, 3, H, W), masks (1, K, H, W) -> (1, K, 3, h, w), (1, K, 1, h, w)."""

@@ -66,7 +66,7 @@ def words_for(
 
 def call(network, words):
     """propagate.main with the network at hand, or with None: that of --model."""
-    loaded = mock.patch('model.network.load_network', lambda *args, **options: network)
+    loaded = mock.patch('inference_core.load_network', lambda *args, **options: network)
     with loaded if network else contextlib.nullcontext():
         propagate.main(words)
 

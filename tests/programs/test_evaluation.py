@@ -216,7 +216,7 @@ def test_resume_skips_whole_videos_and_says_how_many(run, tmp_path, capsys):
     assert not (output / 'b').exists()
     kept = (output / 'a' / '00001.png').stat().st_mtime_ns
     run(eval_davis, '--davis', tree, '--resume')
-    assert '2 of 3 videos are whole already' in capsys.readouterr().out
+    assert '2 of 3 videos are finished already' in capsys.readouterr().out
     assert (output / 'a' / '00001.png').stat().st_mtime_ns == kept
     assert json.loads((output / 'run.json').read_text())['frames_computed'] == 3
 
@@ -251,7 +251,7 @@ def test_a_run_json_of_another_program_is_not_touched(run, tmp_path, capsys):
     for content in ('{"frames": 3}', 'cut o'):
         (tmp_path / 'out' / 'run.json').write_text(content)
         error = failure(run, capsys, eval_davis, '--davis', tree)
-        assert 'not made by this program' in error
+        assert 'was not written by this program' in error
         assert (tmp_path / 'out' / 'run.json').read_text() == content
 
 
@@ -277,7 +277,7 @@ def test_folders_of_others_are_not_touched(run, tmp_path, capsys):
     before = files_of(tree)
     annotations = tree / 'trainval' / 'Annotations' / '480p'
     error = failure(run, capsys, eval_davis, '--davis', tree, output=annotations)
-    assert 'not made by this program' in error
+    assert 'was not written by this program' in error
     assert files_of(tree) == before and not (annotations / 'run.json').exists()
 
 

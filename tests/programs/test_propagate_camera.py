@@ -113,11 +113,11 @@ def test_a_camera_without_an_end_shows_no_time_left(clip, monkeypatch, stride):
 
 
 REFUSED = [  # pictures that the camera gives, the mask, options, the sentence
-    (0, 'masks/00000.png', '', 'camera 0: gives no picture; is it connected and free?'),
-    (1, 'masks/00000.png', '', 'the input gives no frame'),
+    (0, 'masks/00000.png', '', 'camera 0: delivers no image; is it connected and not in use?'),
+    (1, 'masks/00000.png', '', 'no frames in the selected range'),
     (9, 'masks', '', 'masks: a camera takes one mask'),
-    (9, 'masks/00000.png', '--direction both', '--direction both: not with a camera'),
-    (9, 'masks/00000.png', '--resume', '--resume: not with a camera'),
+    (9, 'masks/00000.png', '--direction both', '--direction both: not available for a camera'),
+    (9, 'masks/00000.png', '--resume', '--resume: not available for a camera'),
 ]
 
 

@@ -71,7 +71,7 @@ INPUTS = [  # what is done to the clip, files in place of the good ones, the sen
     (empty_folder, {'source': 'none'}, 'none: no images in it'),
     (write('images/00000.png', b'no image'), {}, '00000.png: cannot be read as an image'),
     (write('images/00005.png', b''), {}, '00005.png: cannot be read as an image'),
-    (shrink('images/00005.png'), {}, '00005.png: 40x30, the first frame is 48x32; all frames'),
+    (shrink('images/00005.png'), {}, '00005.png: 40x30, but the first frame is 48x32; all frames'),
     (write('images/00005.jpg', b''), {}, 'have the same name; remove one'),
     (None, {'mask': 'nothing.png'}, 'nothing.png: no such mask; give'),
     (empty_mask, {'mask': 'empty.png'}, 'empty.png: a mask without objects'),
@@ -100,7 +100,7 @@ OPTIONS = [
     ('--stride 0', '--stride 0: must be at least 1'),
     ('--start -1', '--start -1: must be at least 0'),
     ('--start 5 --end 5', '--end 5: must be greater than --start 5'),
-    ('--start 8', '--start 8: the input has 8 frames only; '),
+    ('--start 8', '--start 8: the input has only 8 frames; '),
     ('--direction up', "--direction: invalid choice: 'up'"),
     ('--direction backward', '--direction backward: the mask of the first frame reaches no'),
     ('--speed 3', 'unrecognized arguments: --speed 3'),
@@ -130,7 +130,7 @@ def stage_0():
 
 
 CHECKPOINTS = [
-    (None, 'model.pth: no such checkpoint; name one with --model'),
+    (None, 'model.pth: no such checkpoint; check the path'),
     (lambda: torch.nn.Linear(2, 2), 'model.pth: not a readable checkpoint'),
     (lambda: {'fc.weight': torch.zeros(2)}, 'model.pth: not a checkpoint of this network'),
     (stage_0, 'model.pth: a single-object (stage 0) network'),

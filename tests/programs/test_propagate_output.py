@@ -30,9 +30,9 @@ def clip(tmp_path):
 OUTPUTS = [  # a file of somebody else below out/, the output folder, the sentence
     ('file', 'out/file', 'file: cannot write there'),
     ('file', 'out/file/below', 'below: cannot write there'),
-    ('masks/note.txt', 'out', 'masks: not of this program; choose another --output'),
-    ('overlay.mp4', 'out', 'overlay.mp4: not of this program; choose another --output'),
-    ('masks', 'out', 'masks: not of this program; choose another --output'),
+    ('masks/note.txt', 'out', 'masks: was not written by this program; choose another --output'),
+    ('overlay.mp4', 'out', 'overlay.mp4: was not written by this program; choose another --output'),
+    ('masks', 'out', 'masks: was not written by this program; choose another --output'),
 ]
 
 

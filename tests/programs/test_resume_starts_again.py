@@ -143,7 +143,7 @@ def test_resuming_a_complete_run_does_nothing(clip, tmp_path, capsys):
 
 def test_resume_without_an_earlier_run_starts(clip, tmp_path, capsys):
     output = run(NETWORK, clip, tmp_path / 'out', '--resume')
-    assert f'starting: {output} holds no run to go on with' in capsys.readouterr().out
+    assert f'starting: {output} holds no run to continue' in capsys.readouterr().out
 
 
 def test_without_resume_an_unfinished_run_is_replaced(clip, tmp_path):

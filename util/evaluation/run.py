@@ -1,34 +1,48 @@
 """The evaluation loop: videos in, folders of masks out, then scores and run.json.
 
-Works in one process or several (torchrun): every process takes its share of the videos, and the
-first one gathers times and scores.
+Works in one process or several (torchrun): each takes its share of the videos, and the first one
+gathers times and scores.
 """
 
 import itertools
-import json
 import shutil
+import tempfile
 import time
-import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
+import progressbar
 import torch
 
+from dataset.benchmarks import BENCHMARKS, BenchmarkVideo
+from inference_core import InferenceCore, amp_dtype, load_for_inference, segment_frames
 from util import distributed
-from util.device import choose_device, device_name, peak_memory
+from util.device import choose_device, configure_torch, device_name, peak_memory
 from util.errors import UserError, memory_advice
-from util.files import atomic_write, save_json, sha256
+from util.evaluation.options import BenchmarkOptions, EvaluationOptions
+from util.evaluation.results import (
+    REPORT,
+    Scores,
+    num_frames,
+    prepare_output,
+    read_results,
+    save_foreground,
+    score_all,
+    write_zip,
+)
+from util.files import save_json
 from util.masks import read_palette, save_mask
-from util.options import core_options
+from util.options import choose_model, choose_short_side
 from util.parallel import BackgroundWriter
 from util.progress import progress_bar
-from util.run_info import Stopwatch, difference, versions
-from util.scores import print_table, save_table, score_video, table
+from util.run_info import Stopwatch, describe_rates, frame_rates, settings_record, versions
+from util.scores import Score, mean_score, print_table, save_table, score_video, table
 
-RESULTS = ('scores.csv', 'scores.json')
 NO_ROOM = 'make room and --resume, or use another --output with a smaller --max_mem_frames or --amp'
+NewCore = Callable[[], InferenceCore]
 
 
 class Outcome(NamedTuple):
@@ -40,131 +54,132 @@ class Outcome(NamedTuple):
     error: str | None
 
 
-def evaluate(args, benchmark, sequences, new_core_on, *, zip_root=None):
-    """Segment and score a benchmark as the options in `args` say.
+def evaluate(benchmark: BenchmarkOptions, options: EvaluationOptions) -> None:
+    """Segment and score a benchmark.
 
-    benchmark: its name and split; sequences: see dataset.benchmarks. new_core_on(device) -> a
-    function that makes an InferenceCore. zip_root: where a submission's archive holds the videos,
-    if one is wanted.
-    Raises UserError at the end if a video failed; the others are finished then.
+    Raises UserError at the end if a video failed; all others are finished by then.
     """
-    sequences = choose(sequences, args.videos)
-    device = distributed.own_device(choose_device(args.device))
-    new_core = new_core_on(device)
+    configure_torch()
+    # 1. The videos.
+    videos = choose_videos(BENCHMARKS[benchmark.name](benchmark.root, benchmark.split), options)
+    # 2. The network, and the size it gets: unless the checkpoint knows better, the benchmark's.
+    device = distributed.own_device(choose_device(options.network.device))
+    model = choose_model(options.network.model)
+    network = load_for_inference(model, device, compiled=options.network.compiled)
+    sides = [choose_short_side(options.size, network.short_side, v.short_side) for v in videos]
+    videos = [v._replace(short_side=side) for v, side in zip(videos, sides, strict=True)]
+    new_core = partial(InferenceCore, network, **asdict(options.core))
     settings = {
-        'benchmark': benchmark,
-        **core_options(args),
-        'compile': args.compile,
-        'model': str(args.model),
-        'model sha256': sha256(args.model),
-        'device': device.type,
-        'torch': str(torch.__version__),
+        'benchmark': f'{benchmark.name} {benchmark.split}, {benchmark.root.resolve()}',
+        'size': options.size or network.short_side,
+        **settings_record(
+            model,
+            options.core,
+            compiled=options.network.compiled,
+            device=device.type,
+            dtype=amp_dtype(device) if options.core.amp else torch.float32,
+        ),
     }
-    with distributed.exclusive_folder(args.output):
-        run(args, sequences, new_core, device, settings, zip_root)
+    with distributed.exclusive_folder(options.output):
+        run(videos, new_core, options, settings, device)
+        if options.zip and distributed.is_main():
+            write_zip(options.output, videos, benchmark.zip_root)
 
 
-def run(args, sequences, new_core, device, settings, zip_root):
-    """What the processes of a run do together: see `evaluate`."""
-    begin = time.perf_counter()
-    with distributed.process_group():
-        todo = distributed.run_on_main(start, args, sequences, settings)
-        mine = distributed.split_by_cost(todo, cost=num_frames)
-        outcomes = segment_all(mine, new_core, device, args)
-        outcomes = list(itertools.chain(*distributed.gather(outcomes)))
-        broken = {outcome.name: outcome.error for outcome in outcomes if outcome.error}
-        to_score = [s for s in sequences if s.truth and s.name not in broken]
-        scores, not_scored = score_all(to_score, args.output)
-        broken |= not_scored
-        memory = distributed.gather(peak_memory(device))
-    if distributed.is_main():
-        report = report_times(outcomes, time.perf_counter() - begin)
-        names = recorded(args.output)['videos']
-        report = {'complete': not broken, 'errors': broken, 'videos': names, **report}
-        report |= {'device': device_name(device), 'peak_memory_mib': memory}
-        report |= {'versions': versions(), 'settings': settings}
-        finish(args.output, report, scores)
-        if zip_root is not None and not broken:
-            write_zip(args.output, sequences, zip_root)
-        tell_errors(broken, len(sequences))
-
-
-def choose(sequences, names):
-    """The sequences with these names, all if there are none. Raises UserError for others."""
-    unknown = set(names or ()) - {sequence.name for sequence in sequences}
+def choose_videos(
+    videos: Sequence[BenchmarkVideo], options: EvaluationOptions
+) -> list[BenchmarkVideo]:
+    """The videos that --videos names, all if there are none. Raises UserError for unknown names."""
+    unknown = set(options.videos) - {video.name for video in videos}
     if unknown:
         raise UserError(f'--videos {min(unknown)}: not in this benchmark')
-    return [s for s in sequences if not names or s.name in names]
+    return [video for video in videos if not options.videos or video.name in options.videos]
 
 
-def start(args, sequences, settings):
-    """Make the output folder ready -> the sequences that are still to be done."""
-    output = args.output
-    names = [sequence.name for sequence in sequences]
-    present = [name for name in names if (output / name).exists()]
-    before = recorded(output)
-    if before is None and (present or (output / 'run.json').exists()):
-        name = present[0] if present else 'run.json'
-        raise UserError(f'{output / name}: not made by this program; choose another --output')
-    others = set(before['videos']) - set(names) if before else set()
-    changed = before and difference(before['settings'], settings)
-    if changed and (args.resume or others):
-        raise UserError(f'{output}: holds results of another run, {changed}; use another --output')
-    if args.resume:
-        print(f'{len(present)} of {len(names)} videos are whole already')
-    else:
-        for name in present:
-            shutil.rmtree(output / name)
-        present = []
-    for name in (*RESULTS, *(f'.{name}.part' for name in names)):
-        path = output / name
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    record = {'complete': False, 'videos': sorted({*others, *names}), 'settings': settings}
-    save_json(output / 'run.json', record)
-    return [sequence for sequence in sequences if sequence.name not in present]
+def run(
+    videos: list[BenchmarkVideo],
+    new_core: NewCore,
+    options: EvaluationOptions,
+    settings: dict[str, Any],
+    device: torch.device,
+) -> None:
+    """What the processes of a run do together. Raises UserError if a video failed."""
+    begin, output = time.perf_counter(), options.output
+    with distributed.process_group():
+        # 1. The first process looks at the folder; all share what is still to be segmented.
+        todo = distributed.run_on_main(
+            partial(prepare_output, output, videos, settings, resume=options.resume)
+        )
+        mine = distributed.split_by_cost(todo, cost=num_frames)
+        outcomes = segment_all(mine, new_core, options, device)
+        outcomes = list(itertools.chain(*distributed.gather(outcomes)))
+        errors = {outcome.name: outcome.error for outcome in outcomes if outcome.error}
+        # 2. Scores, where ground truth is public.
+        to_score = [v for v in videos if v.ground_truth and v.name not in errors]
+        scores, not_scored = score_all(to_score, output)
+        errors |= not_scored
+        memory = distributed.gather(peak_memory(device))
+    # 3. The first process reports.
+    if distributed.is_main():
+        machine = {'device': device_name(device), 'peak_memory_mib': memory}
+        record = {**machine, 'versions': versions(), 'settings': settings}
+        report(output, scores, errors, {**rates_of(outcomes, begin), **record})
+        if errors:
+            listed = '; '.join(f'{name}: {error}' for name, error in errors.items())
+            raise UserError(
+                f'{len(errors)} of {len(videos)} videos failed, the others are finished: {listed}'
+            )
 
 
-def recorded(output):
-    """What run.json says of an earlier evaluation; None if it is none of this program."""
-    try:
-        report = json.loads((output / 'run.json').read_text())
-        return report if {'videos', 'settings'} <= report.keys() else None
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
-def segment_all(sequences, new_core, device, args):
-    """Segment this process's share -> an Outcome each. A video with a fault does not stop it."""
+def segment_all(
+    videos: Sequence[BenchmarkVideo],
+    new_core: NewCore,
+    options: EvaluationOptions,
+    device: torch.device,
+) -> list[Outcome]:
+    """Segment this process's share. A video with a fault does not stop the others."""
     outcomes = []
-    total = sum(map(num_frames, sequences))
+    total = sum(map(num_frames, videos))
     with progress_bar(total, label=24, hidden=not distributed.is_main()) as progress:
-        for number, sequence in enumerate(sequences, 1):
-            progress.update(label=f'{sequence.name} ({number} of {len(sequences)})')
+        for number, video in enumerate(videos, 1):
+            progress.update(label=f'{video.name} ({number} of {len(videos)})')
             watch = Stopwatch(device)
+            error = None
             try:
                 with memory_advice(NO_ROOM):
-                    segment(sequence, new_core(), watch, args.output, args.num_workers, progress)
-                error = None
+                    segment_video(
+                        video, new_core(), watch, options.output, options.num_workers, progress
+                    )
             except UserError as fault:
                 error = str(fault)
-            outcomes.append(Outcome(sequence.name, watch.laps, watch.seconds, error))
+            outcomes.append(Outcome(video.name, watch.laps, watch.seconds, error))
     return outcomes
 
 
-def segment(sequence, core, watch, output, num_workers=2, progress=None):
-    """Write the masks of one video; its folder takes its name when it is whole."""
-    part, folder = output / f'.{sequence.name}.part', output / sequence.name
+def segment_video(
+    video: BenchmarkVideo,
+    core: InferenceCore,
+    watch: Stopwatch,
+    output: Path,
+    num_workers: int = 2,
+    progress: progressbar.ProgressBar | None = None,
+) -> None:
+    """Write the masks of one video; its folder takes its name when it is whole.
+
+    Arguments:
+      core: a new InferenceCore, or whatever steps like one.
+      watch: measures the time spent in it.
+      output: the folder for all videos.
+      num_workers: threads that read images.
+    """
+    part, folder = output / f'.{video.name}.part', output / video.name
     part.mkdir()
     try:
-        video = sequence.open(num_workers)
-        save = save_foreground
-        if not sequence.binary:
-            save = partial(save_mask, palette=read_palette(sequence.masks[min(sequence.masks)]))
+        save: Callable[..., None] = save_foreground
+        if not video.binary:
+            save = partial(save_mask, palette=read_palette(video.masks[min(video.masks)]))
         with BackgroundWriter() as writer:
-            for frame in video:
-                with watch:
-                    prob = core.step(frame.image, frame.mask, frame.object_ids)
-                    mask = core.to_mask(prob, video.size)
+            for frame, mask in segment_frames(core, video.open(num_workers), watch):
                 writer.submit(save, part / f'{frame.name}.png', mask)
                 if progress is not None:
                     progress.increment()
@@ -173,76 +188,44 @@ def segment(sequence, core, watch, output, num_workers=2, progress=None):
         shutil.rmtree(part, ignore_errors=True)
 
 
-def save_foreground(path, mask):
-    """0 and 255 in a grey image, as DAVIS 2016 has it."""
-    save_mask(path, (mask > 0) * np.uint8(255), palette=None)
+def mean_of(videos: Sequence[BenchmarkVideo], new_core: NewCore, device: torch.device) -> Score:
+    """Mean score over the objects of all videos, which the processes share. No masks are kept."""
+    scores: list[Score] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for video in distributed.split_by_cost(videos, cost=num_frames):
+            assert video.ground_truth is not None
+            segment_video(video, new_core(), Stopwatch(device), Path(folder))
+            scores += score_video(video.ground_truth, Path(folder) / video.name).values()
+    return mean_score(itertools.chain(*distributed.gather(scores)))
 
 
-def score_all(sequences, output):
-    """-> dict video -> dict id -> Score, dict video -> why it has none; all processes share it."""
-    scores, errors = {}, {}
-    for s in distributed.split_by_cost(sequences, cost=num_frames):
-        try:
-            scores[s.name] = score_video(s.truth, output / s.name, binary=s.binary)
-        except UserError as error:
-            errors[s.name] = str(error)
-    parts = distributed.gather((scores, errors))
-    scores, errors = (
-        {name: value for part in parts for name, value in part[number].items()} for number in (0, 1)
-    )
-    return dict(sorted(scores.items())), errors
-
-
-def num_frames(sequence):
-    return len(sequence.frames)
-
-
-def report_times(outcomes, seconds):
-    """Frames a second as papers count them (network alone, per process) and of the whole run."""
+def rates_of(outcomes: Sequence[Outcome], begin: float) -> dict[str, Any]:
+    """Frames per second of a whole run that began at this time, and what each video took."""
     frames = sum(outcome.num_frames for outcome in outcomes)
-    network = sum(outcome.seconds for outcome in outcomes)
+    seconds = sum(outcome.seconds for outcome in outcomes)
     return {
-        'frames_computed': frames,
+        **frame_rates(frames, seconds, time.perf_counter() - begin),
         'processes': distributed.world_size(),
-        'fps_model': round(frames / network, 3) if frames else None,
-        'fps_end_to_end': round(frames / seconds, 3) if frames else None,
-        'seconds': round(seconds, 2),
-        'videos_computed': {o.name: o._asdict() for o in sorted(outcomes)},
+        'videos_computed': {outcome.name: outcome._asdict() for outcome in sorted(outcomes)},
     }
 
 
-def finish(output, report, scores):
-    """Print and write the scores and run.json."""
+def report(
+    output: Path,
+    scores: Scores,
+    errors: dict[str, str],
+    record: dict[str, Any],
+) -> None:
+    """Print the scores; write them and run.json."""
     if scores:
         rows = table(scores)
         print_table(rows)
         save_table(rows, output)
-        report['scores'] = dict(zip(('J&F', 'J', 'F'), rows[0][2:], strict=True))
-    save_json(output / 'run.json', report)
-    if report['frames_computed']:
-        print(
-            f'{report["frames_computed"]} frames, {report["fps_model"]} frames/s in the network, '
-            f'{report["fps_end_to_end"]} end to end'
-        )
+        record['scores'] = dict(zip(('J&F', 'J', 'F'), rows[0][2:], strict=True))
+    before = read_results(output)
+    assert before is not None
+    state = {'complete': not errors, 'errors': errors, 'videos': before['videos']}
+    save_json(output / REPORT, {**state, **record})
+    if record['frames_computed']:
+        print(describe_rates(record))
     print(f'masks: {output}')
-
-
-def write_zip(output, sequences, root):
-    """OUTPUT.zip for an evaluation server: the required frames, each checked to be there."""
-    path = output.with_name(f'{output.name}.zip')
-    with atomic_write(path) as part, zipfile.ZipFile(part, 'w') as archive:
-        for sequence in sequences:
-            for stem in sequence.required:
-                mask = output / sequence.name / f'{stem}.png'
-                if not mask.is_file():
-                    raise UserError(f'{mask}: missing, the evaluation server asks for it')
-                archive.write(mask, str(Path(root, sequence.name, mask.name)))
-    print(f'submission: {path}')
-
-
-def tell_errors(errors, num_videos):
-    if errors:
-        listed = '; '.join(f'{name}: {error}' for name, error in errors.items())
-        raise UserError(
-            f'{len(errors)} of {num_videos} videos failed, the others are done: {listed}'
-        )

@@ -68,7 +68,7 @@ CASES = [
     Bad('DAVIS: a first mask without objects', DAVIS, ('1 of 2 videos', 'a/00000.png', 'object'),
         save(f'{MASKS}/a/00000.png', np.zeros((48, 64), np.uint8)), leaves=('out',)),
     Bad('DAVIS: masks for an output', DAVIS.replace('--output out', f'--output {MASKS}'),
-        'not made by this program'),
+        'was not written by this program'),
     Bad('DAVIS 2016: no list', DAVIS_2016, 'val.txt: no such file', remove(LIST_2016)),
     Bad('DAVIS 2016: a line that leads elsewhere', DAVIS_2016, ("'..'", 'no name of a video'),
         write(LIST_2016, '/JPEGImages/480p/../00000.jpg /Annotations/480p/../00000.png\n')),

@@ -130,8 +130,8 @@ EARLY = [
 
 CASES = [
     *EARLY,
-    other(RUN, '--start 4', '--start 4: the input has 4 frames only'),
-    other(RUN, f'--start {HUGE}', 'the input has 4 frames only'),
+    other(RUN, '--start 4', '--start 4: the input has only 4 frames'),
+    other(RUN, f'--start {HUGE}', 'the input has only 4 frames'),
     other(RUN, '--size 100000000', 'frames: 48x32', '--size 100000000', 'another --size'),
     other(RUN, '--direction backward', '--direction backward: the mask of the first frame'),
     other(RUN, '--device cuda:99', '--device cuda:99: not on this machine'),
@@ -156,7 +156,7 @@ CASES = [
     least('scripts/baselines.py --clip clip', '--size', 8, 16),
     other('scripts/baselines.py', '--clip gone --model x', 'gone/images: no such folder'),
     other('scripts/plot_training.py', 'log curves.png', 'log: no event files of train.py'),
-    other('scripts/shrink_checkpoint.py', 'notes.txt notes.txt', 'notes.txt: is there already'),
+    other('scripts/shrink_checkpoint.py', 'notes.txt notes.txt', 'notes.txt: already exists'),
     other('scripts/shrink_checkpoint.py', 'notes.txt small.pth', 'notes.txt: not a readable'),
     other('scripts/make_demo_clip.py', '--output notes.txt', 'notes.txt', 'not a clip'),
     other('scripts/demo.py', '--output notes.txt', 'notes.txt'),

@@ -1,0 +1,182 @@
+"""propagate.py after its options: open, check, segment, report."""
+
+import time
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dataset.sizes import size_for_network
+from dataset.sources import Source, open_source, unpack
+from dataset.video import Video, all_indices, match_masks
+from dataset.video_file import VideoFile
+from inference_core import InferenceCore, amp_dtype, load_for_inference
+from util.device import configure_torch, device_name, peak_memory
+from util.errors import UserError, memory_advice, naming_options
+from util.files import exclusive_lock_in, fingerprint
+from util.options import choose_model, choose_short_side
+from util.progress import progress_bar
+from util.propagation.clip import Clip
+from util.propagation.folder import ResultFolder
+from util.propagation.journal import CannotResume
+from util.propagation.options import PropagationOptions
+from util.propagation.outputs import open_outputs
+from util.run_info import Stopwatch, describe_rates, frame_rates, settings_record, versions
+
+NO_ROOM = (
+    'the masks so far are kept; make room and continue with --resume, or start again with a '
+    'smaller --size or --max_mem_frames, or with --amp'
+)
+
+
+def propagate(options: PropagationOptions) -> None:
+    """Follow the objects of a mask through a clip; everything goes to options.output."""
+    configure_torch()
+    with naming_options(
+        short_side='--size', stride='--stride, --start', start='--start, --end', mask='--mask',
+        model='--model', compiled='--compile', clean='--clean_mask',
+    ):  # fmt: skip
+        run(options)
+
+
+def run(options: PropagationOptions) -> None:
+    # 1. Whatever can be wrong with the input is told before the network is loaded.
+    source = open_source(options.input)
+    indices = choose_frames(options, source)
+    check_direction(options, source)
+    matched = match_masks(options.mask, source, indices, clean=options.clean_mask)
+    # 2. The network, and the size it gets.
+    model = choose_model(options.network.model)
+    network = load_for_inference(model, options.network.device, compiled=options.network.compiled)
+    short_side = choose_short_side(options.size, network.short_side)
+    size_for_network(options.input, source.size, short_side)
+    # 3. The clip.
+    inputs = [Path(path) for path in (options.input, options.mask, model)]
+    folder = ResultFolder(options.output, options.outputs, inputs)
+
+    def open_video(indices: range) -> Video:
+        frames = source
+        if indices.step < 0 and isinstance(source, VideoFile):  # which can only be read forward
+            frames = unpack(source, indices, folder.work / 'frames')
+        return Video(
+            frames, matched.paths, matched.reader.read, short_side=short_side, indices=indices
+        )
+
+    clip = Clip(
+        folder,
+        indices,
+        list(matched.paths),
+        partial(InferenceCore, network, **asdict(options.core)),
+        open_video,
+        Stopwatch(network.device),
+    )
+    for note in matched.notes:
+        print(f'note: {note}')
+    colours = matched.reader.colours
+    if colours:
+        print('colours:', ', '.join(f'{colour} is {i}' for colour, i in colours.items()))
+    settings = {
+        **describe_run(options, model, short_side, network.device),
+        'colours': colours,
+        'notes': matched.notes,
+    }
+    with exclusive_lock_in(folder.path), memory_advice(NO_ROOM):
+        write_results(options, clip, source, settings, resume=options.resume)
+
+
+def choose_frames(options: PropagationOptions, source: Source) -> range:
+    """The frames between start and end, as a range of indices."""
+    every = all_indices(source)
+    indices = every[options.start : options.end : options.stride]
+    if not indices:
+        raise UserError(
+            f'--start {options.start}: the input has only {len(every)} frames; choose a smaller '
+            'number'
+        )
+    return indices
+
+
+def check_direction(options: PropagationOptions, source: Source) -> None:
+    """Raise UserError for what a camera or a single mask cannot do."""
+    if source.is_live and (options.direction != 'forward' or options.resume):
+        option = '--resume' if options.resume else f'--direction {options.direction}'
+        raise UserError(
+            f'{option}: not available for a camera; earlier frames cannot be read again'
+        )
+    if options.direction == 'backward' and Path(options.mask).is_file():
+        raise UserError(
+            '--direction backward: the mask of the first frame reaches no frame before it; give '
+            'a folder of masks named like their frames'
+        )
+
+
+def describe_run(
+    options: PropagationOptions, model: Path, short_side: int | None, device: torch.device
+) -> dict[str, Any]:
+    """Everything the masks depend on; a run is only resumed if all of it is the same."""
+    names = ('input', 'mask', 'direction', 'clean_mask', 'start', 'end', 'stride')
+    return {
+        **{name: getattr(options, name) for name in names},
+        'size': short_side or -1,
+        'input files': fingerprint(options.input),
+        'mask files': fingerprint(options.mask),
+        **settings_record(
+            model,
+            options.core,
+            compiled=options.network.compiled,
+            device=device_name(device),
+            dtype=amp_dtype(device) if options.core.amp else torch.float32,
+        ),
+    }
+
+
+def write_results(
+    options: PropagationOptions, clip: Clip, source: Source, settings: dict[str, Any], resume: bool
+) -> None:
+    """Run a clip into its folder, unless an earlier run has done so already."""
+    begin, folder = time.perf_counter(), clip.folder
+    state = 'new'
+    if resume:
+        state, message = folder.earlier_run(settings)
+        print(message)
+    if state == 'complete':
+        return
+    if state == 'new':
+        folder.start(settings)
+    folder.clear(keep_masks=state == 'unfinished')
+    fps = source.fps / options.stride
+    try:
+        with (
+            progress_bar(clip.num_steps(options.direction)) as progress,
+            open_outputs(folder.path, options.outputs, source.size, fps) as add,
+        ):
+            num_frames = clip.run(options.direction, add, progress)
+            if not num_frames:
+                raise UserError('no frames in the selected range; change --start or --end')
+    except CannotResume as error:
+        print(f'starting again: {error}')
+        return write_results(options, clip, source, settings, resume=False)
+    except BaseException:
+        folder.drop_if_empty()
+        raise
+    report(clip, num_frames, settings, time.perf_counter() - begin)
+
+
+def report(clip: Clip, num_frames: int, settings: dict[str, Any], seconds: float) -> None:
+    """Write run.json and say where the results are."""
+    folder, watch = clip.folder, clip.watch
+    rates = frame_rates(watch.laps, watch.seconds, seconds)
+    folder.complete(
+        {
+            'frames': num_frames,
+            **rates,
+            'peak_memory_mib': peak_memory(watch.device),
+            'versions': versions(),
+            'settings': settings,
+        }
+    )
+    print(describe_rates({**rates, 'frames_computed': num_frames}))
+    for name in ('masks', *folder.files()[:-1]):
+        print(f'{name.split(".")[0]}: {folder.path / name}')
