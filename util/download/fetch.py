@@ -19,7 +19,7 @@ from util.download.disk import (
     naming_file,
     readable_size,
     whole_megabytes,
-)  # fmt: skip
+)
 from util.errors import UserError
 from util.files import save_json
 from util.progress import progress_bar
@@ -41,7 +41,7 @@ class Refused(UserError):
 
 @dataclass(frozen=True)
 class Version:
-    """What tells one version of a file on a server from another; None where it does not say."""
+    """Which version of a file the server has; None for what it does not say."""
 
     size: int | None = None  # bytes
     validator: str | None = None  # a strong ETag, or else the date of the last change
@@ -50,23 +50,24 @@ class Version:
 def fetch(find_url: UrlFinder, path: Path, *, verify: Verifier, will_unpack: bool = False) -> None:
     """Download to `path`, which appears once the file is complete and verified.
 
-    Until then, NAME.part keeps what has arrived, also after Ctrl-C.
+    Until then NAME.part keeps what has arrived, even after Ctrl-C, and the next call resumes there.
 
     Arguments:
-      find_url: called before each try, because some URLs expire.
-      verify: called with the path of the complete part, which is removed if it is wrong.
-      will_unpack: require free space for the unpacked content as well, about the size of the file.
+      find_url: called before each attempt, because some URLs expire.
+      verify: called with NAME.part once it is complete; a wrong file is removed.
+      will_unpack: require space for the unpacked content as well, about the size of the file.
 
     Raises:
       UserError: no connection, not enough space, or a wrong file.
       Refused: the server answers with something else.
     """
+    # 1. download, and try again as long as that makes progress
     part = path.with_name(f'{path.name}.part')
     largest, delays = file_size(part), list(DELAYS)
     with requests.Session() as session:
         while True:
             try:
-                receive(session, find_url, part, will_unpack)
+                download_rest(session, find_url, part, will_unpack)
                 break
             except (TemporaryFailure, requests.RequestException) as error:
                 if file_size(part) > largest:
@@ -74,11 +75,12 @@ def fetch(find_url: UrlFinder, path: Path, *, verify: Verifier, will_unpack: boo
                 failure = f'{path.name}: {failure_message(error)}'
                 if not delays:
                     size = file_size(part)
-                    kept = f'{readable_size(size)} are kept; ' if size else ''
+                    kept = f'{readable_size(size)} is kept; ' if size else ''
                     raise UserError(f'{failure}; {kept}run this again to continue') from error
                 delay = delays.pop(0)
                 print(f'{failure}; trying again in {delay} s', file=sys.stderr)
                 time.sleep(delay)
+    # 2. verify, and give the file its name
     try:
         verify(part)
         os.replace(part, path)
@@ -90,7 +92,9 @@ def fetch(find_url: UrlFinder, path: Path, *, verify: Verifier, will_unpack: boo
             version_file(part).unlink(missing_ok=True)
 
 
-def receive(session: requests.Session, find_url: UrlFinder, part: Path, will_unpack: bool) -> None:
+def download_rest(
+    session: requests.Session, find_url: UrlFinder, part: Path, will_unpack: bool
+) -> None:
     """Request what `part` lacks and append it. Raises TemporaryFailure if that breaks off."""
     known = read_version(part)
     start = file_size(part) if known.size else 0
@@ -98,17 +102,17 @@ def receive(session: requests.Session, find_url: UrlFinder, part: Path, will_unp
         return
     url = find_url(session)
     with contextlib.ExitStack() as stack:
-        # 1. ask for the rest, and for the whole file if that is not the rest of what we have
+        # 1. request the rest, or the whole file if the server has another version by now
         response = stack.enter_context(request_file(session, url, start, known.validator))
         if not continues(response, start, known):
             if response.status_code != 200:
                 response = stack.enter_context(request_file(session, url))
             start, known = 0, version_of(response)
-        # 2. make sure that there is room
+        # 2. check the free space
         if known.size is not None:
             purpose = f'downloading {"and unpacking " if will_unpack else ""}{part.stem}'
             check_space(part.parent, known.size - start + will_unpack * known.size, purpose)
-        # 3. write; the old part goes first, so that no version is ever recorded for other bytes
+        # 3. write; an old part is removed before the version of the new one is recorded
         if not start:
             part.unlink(missing_ok=True)
             save_json(version_file(part), asdict(known))
@@ -121,10 +125,10 @@ def receive(session: requests.Session, find_url: UrlFinder, part: Path, will_unp
 def request_file(
     session: requests.Session, url: str, start: int = 0, validator: str | None = None
 ) -> requests.Response:
-    """Request a file from byte `start` on, if it is still the version that `validator` names.
+    """Request a file from byte `start` on, or all of it if it is no longer the known version.
 
-    The response holds the whole file (status 200), its rest (206) or neither (416). Raises
-    TemporaryFailure or Refused for any other.
+    validator: that of the known version, see `Version`. The response holds the whole file (status
+    200), the rest (206) or neither (416). Raises TemporaryFailure or Refused for any other.
     """
     headers = {'Accept-Encoding': 'identity'}  # uncompressed, so that lengths are those of the file
     if start:
@@ -151,15 +155,15 @@ def continues(response: requests.Response, start: int, known: Version) -> bool:
 
 
 def version_of(response: requests.Response) -> Version:
-    """The version of the file that a response holds as a whole."""
+    """The version of the file in a response that holds all of it."""
     length, tag = response.headers.get('Content-Length', ''), response.headers.get('ETag')
-    # a weak ETag stays the same when bytes change
+    # a weak ETag (W/) may stay the same when bytes change
     validator = tag if tag and not tag.startswith('W/') else response.headers.get('Last-Modified')
     return Version(int(length) if length.isdecimal() else None, validator)
 
 
 def append(response: requests.Response, part: Path, total: int | None) -> int:
-    """Write what arrives to the end of `part`; return its size then, be it complete or not."""
+    """Append what arrives to `part` and return its size, which is below `total` after a break."""
     bar = progress_bar(whole_megabytes(total) if total else None, 'MB')
     with naming_file(part), open(part, 'ab') as file, bar:
         while block := read_block(response):
@@ -169,7 +173,7 @@ def append(response: requests.Response, part: Path, total: int | None) -> int:
 
 
 def read_block(response: requests.Response) -> bytes:
-    """The next bytes of a response; none at its end. Raises TemporaryFailure."""
+    """The next bytes of a response, none at its end. Raises TemporaryFailure."""
     try:
         return response.raw.read(BLOCK, decode_content=False)
     except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -179,12 +183,12 @@ def read_block(response: requests.Response) -> bytes:
 
 
 def version_file(part: Path) -> Path:
-    """Where the version is recorded that the bytes in `part` belong to."""
+    """The file that records which version the bytes in `part` belong to."""
     return part.with_name(f'{part.name}.json')
 
 
 def read_version(part: Path) -> Version:
-    """The version that the bytes in `part` belong to; unknown if none was recorded."""
+    """Which version the bytes in `part` belong to; all unknown if none was recorded."""
     try:
         return Version(**json.loads(version_file(part).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -192,7 +196,7 @@ def read_version(part: Path) -> Version:
 
 
 def failure_message(error: Exception) -> str:
-    """One short sentence; the messages of requests fill three lines."""
+    """What went wrong in a few words; the messages of requests fill three lines."""
     if isinstance(error, requests.RequestException):
         host = urlsplit(str(error.request.url)).hostname if error.request else 'the server'
         return f'no connection to {host} ({type(error).__name__})'

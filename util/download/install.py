@@ -3,13 +3,13 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from util.download.catalogue import Download
 from util.download.checksums import check_md5
-from util.download.fetch import Refused, fetch
+from util.download.fetch import Refused, Verifier, fetch
 from util.download.installed import is_filled, is_installed, record_merged
 from util.download.options import DownloadOptions
 from util.download.unpack import unpack
@@ -23,11 +23,10 @@ MAX_DEPTH = 3  # folders around the content of an archive
 def install_archive(item: Download, options: DownloadOptions) -> None:
     """Download an archive, or take one that is there, and unpack it below options.root.
 
-    It is then removed unless it lies in options.archive_folder or options.keep is set. If this is
-    interrupted, at any moment, the next call continues. Raises UserError.
+    It is removed afterwards, unless it lies in options.archive_folder or options.keep is set. If
+    this is interrupted, at any moment, the next call continues. Raises UserError.
     """
     root = options.root
-    root.mkdir(parents=True, exist_ok=True)
     archive, target = (options.archive_folder or root) / item.file, root / item.folder
     with exclusive_lock(target if item.is_part else root / item.file):
         if is_installed(item, root):  # another process may just have done it
@@ -44,13 +43,9 @@ def install_archive(item: Download, options: DownloadOptions) -> None:
 
 
 def download(
-    item: Download,
-    path: Path,
-    mirror: str | None,
-    verify: Callable[[Path], None],
-    will_unpack: bool = False,
+    item: Download, path: Path, mirror: str | None, verify: Verifier, will_unpack: bool = False
 ) -> None:
-    """`fetch` a file of the catalogue; if the server refuses, the error says how to get it."""
+    """Fetch a file of the catalogue; where a server refuses, say how to get it by hand."""
     print(f'{item.name}: downloading {path}')
     try:
         fetch(url_finder(item, mirror), path, verify=verify, will_unpack=will_unpack)
@@ -59,18 +54,19 @@ def download(
 
 
 def unpack_to(target: Path, archive: Path, item: Download) -> None:
-    """Unpack beside `target`, so on the same disk, and rename once all of it is there."""
+    """Unpack an archive beside `target`, on the same disk, then move its content into place."""
     home = target if item.depth else target.parent
     home.mkdir(parents=True, exist_ok=True)
     aside = home / f'.{archive.name}.unpacked'
-    shutil.rmtree(aside, ignore_errors=True)  # left over from a run that was killed
+    shutil.rmtree(aside, ignore_errors=True)  # left by a run that was killed
     try:
         unpack(archive, aside)
         content = find_content(aside, item.markers)
         if len(content) != 1:
             wanted = ' and '.join(f'{name}/' for name in item.markers)
             found = f'{len(content) or "no"} folders in it hold {wanted}, but one is expected'
-            raise UserError(f'{archive}: {found}; it is kept, unpack it to {target} by hand')
+            remedy = f'the archive is kept, so you can unpack it to {target} by hand'
+            raise UserError(f'{archive}: {found}; {remedy}')
         move_into_place(content[0], target, item.depth)
         if item.is_part:
             record_merged(target, item)
@@ -81,7 +77,7 @@ def unpack_to(target: Path, archive: Path, item: Download) -> None:
 
 
 def find_content(aside: Path, markers: Sequence[str]) -> list[Path]:
-    """The folders of an unpacked archive that hold all markers, on the first level with any."""
+    """The folders that hold all markers, on the first level of an unpacked archive that has any."""
     level = [aside]
     for _ in range(MAX_DEPTH + 1):
         found = [folder for folder in level if all((folder / name).is_dir() for name in markers)]
@@ -94,11 +90,11 @@ def find_content(aside: Path, markers: Sequence[str]) -> list[Path]:
 def move_into_place(source: Path, target: Path, depth: int) -> None:
     """Rename `source` to `target`, or each of its members `depth` levels down.
 
-    What is there already stays; it is complete, because everything is moved as a whole.
+    What is there already stays. It is complete, because everything is renamed as a whole.
     """
     if depth and source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
-        # sorted: Annotations come before JPEGImages, so that no video is ever without its masks
+        # in order, Annotations before JPEGImages, so that no video is ever without its masks
         for child in sorted(source.iterdir()):
             move_into_place(child, target / child.name, depth - 1)
     elif not is_filled(target):

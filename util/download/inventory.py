@@ -1,4 +1,4 @@
-"""What is on disk of the published trees: numbers of videos, frames, masks and pairs."""
+"""Counting the videos, frames, masks and pairs on disk, to tell whether a tree is complete."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from dataset.layout import (
     match_pairs,
     video_folder,
     video_names,
-)  # fmt: skip
+)
 from util.download.catalogue import Download, Tree
 from util.download.installed import is_installed
 from util.images import SUFFIXES
@@ -36,12 +36,12 @@ class Content(NamedTuple):
     """What a tree holds."""
 
     number: int  # of videos or pairs
-    summary: str  # the same in words, with frames and masks
+    summary: str  # what to print about it
     faults: list[str]
 
 
 def print_inventory(items: Sequence[Download], root: Path) -> bool:
-    """Print what is there of the trees of these downloads; return whether all are complete."""
+    """Print what these downloads left on disk, and return whether all of it is complete."""
     complete = True
     for tree in dict.fromkeys(tree for item in items for tree in item.trees):
         status = count_tree(tree, root)

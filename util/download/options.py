@@ -1,4 +1,4 @@
-"""The command line of the download programs, and the question whether the terms are accepted."""
+"""The options of the download programs, and the question whether the terms are accepted."""
 
 import argparse
 import sys
@@ -17,10 +17,14 @@ from util.options import PROJECT
 class DownloadOptions:
     """What a download program is asked to do.
 
-    root: the folder that everything goes to. list, check: only show what can be downloaded, or
-    what is there. yes: the terms are accepted. mirror: a URL with copies of all files. The rest is
-    for archives: only: their names. keep: do not remove them after unpacking. archive_folder: where
-    they lie already; nothing is downloaded then.
+    Arguments:
+      root: the folder that everything goes to.
+      list, check: only show what can be downloaded, or what is there.
+      yes: the terms are accepted.
+      mirror: a URL with copies of all files.
+      only: names of the archives to download.
+      keep: do not remove archives after unpacking them.
+      archive_folder: take the archives from this folder instead of downloading them.
     """
 
     root: Path
@@ -28,7 +32,7 @@ class DownloadOptions:
     check: bool = False
     yes: bool = False
     mirror: str | None = None
-    only: tuple[str, ...] = ()
+    only: Sequence[str] = ()
     keep: bool = False
     archive_folder: Path | None = None
 
@@ -44,7 +48,7 @@ def add_download_options(parser: argparse.ArgumentParser, root: Path) -> None:
 
 
 def add_archive_options(parser: argparse.ArgumentParser, table: Sequence[Download]) -> None:
-    """The options of the programs that download archives: those in the table."""
+    """The options of the programs that download the archives of a table."""
     add_download_options(parser, PROJECT.parent)
     add = parser.add_argument
     names = [item.name for item in table]
@@ -57,7 +61,7 @@ def add_archive_options(parser: argparse.ArgumentParser, table: Sequence[Downloa
 
 
 def download_options(args: argparse.Namespace) -> DownloadOptions:
-    """What was parsed. Raises UserError for a --mirror that is not a URL."""
+    """What was parsed, as an options object. Raises UserError for a --mirror that is not a URL."""
     if args.mirror is not None:
         check_mirror(args.mirror)
     names = {field.name for field in fields(DownloadOptions)}
@@ -77,7 +81,10 @@ def check_mirror(mirror: str) -> None:
 
 
 def confirm_terms(items: Sequence[Download], accepted: bool) -> None:
-    """Show the terms and, unless they are accepted already, ask. Raises UserError for a no."""
+    """Show the terms and ask whether they are accepted, unless that is known already.
+
+    Raises UserError if they are not.
+    """
     for terms in dict.fromkeys(item.terms for item in items):
         lines = textwrap.wrap(TERMS[terms], 100, break_on_hyphens=False, subsequent_indent='  ')
         print('\n'.join(lines))

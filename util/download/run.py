@@ -9,10 +9,11 @@ from util.download.disk import check_space, file_size
 from util.download.installed import is_installed
 from util.download.options import DownloadOptions, confirm_terms
 from util.errors import UserError
+from util.files import writable_folder
 
 
 def run(table: Sequence[Download], options: DownloadOptions) -> None:
-    """Do what the options say with those archives of the table that they name."""
+    """List, check or install those archives of the table that options.only names."""
     items = [item for item in table if item.name in options.only]
     if options.list:
         print_list(items, options.root)
@@ -22,9 +23,10 @@ def run(table: Sequence[Download], options: DownloadOptions) -> None:
     if missing:
         check_archives(missing, options.archive_folder)
         confirm_terms(missing, options.yes)
+        writable_folder(options.root, '--root')
         check_all_fit(missing, options)
 
-    # after all that can be wrong with the options, since loading them takes a while
+    # only now, so that mistakes in the options are reported without loading requests and gdown
     from util.download import install, inventory
 
     for item in missing:
@@ -53,20 +55,19 @@ def check_archives(items: Sequence[Download], folder: Path | None) -> None:
 
 
 def check_all_fit(items: Sequence[Download], options: DownloadOptions) -> None:
-    """Raise UserError unless there is room for all archives of known size and for their content.
+    """Raise UserError unless there is space for all archives of known size and their content.
 
-    Downloading them takes hours, so this is better found out before.
+    This is better found out now than after hours of downloading.
     """
     used = most = 0
     for item in items:
         size, archive = (item.gigabytes or 0) * 10**9, options.root / item.file
         part = archive.with_name(f'{archive.name}.part')
         here = max(file_size(archive), file_size(part))
-        # the content is about as large as the archive
+        # the unpacked content, about as large as the archive, and what is missing of the archive
         used += size + (0 if options.archive_folder else size - min(size, here))
         most = max(most, used)
         if not options.keep and not options.archive_folder:
-            used -= size  # it is removed once it is unpacked
-    options.root.mkdir(parents=True, exist_ok=True)
+            used -= size  # the archive is removed once it is unpacked
     names = ', '.join(item.name for item in items)
     check_space(options.root, most, f'downloading and unpacking {names}')

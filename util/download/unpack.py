@@ -36,15 +36,15 @@ class Member(NamedTuple):
 
 
 class UnsafeMember(Exception):
-    """A member that no archive of images needs."""
+    """A member that is refused: a link, a device, or a path outside the folder."""
 
 
 def unpack(archive: Path, folder: Path) -> None:
     """Write the content of a zip file or a tar file, compressed or not, into a new folder.
 
     What macOS adds (__MACOSX) is left out. Raises OSError, or UserError for a damaged archive and
-    for one with a link, a device or a member that would lie elsewhere. Links inside are refused,
-    too, since no archive of images needs any.
+    for one with a device, a link or a member outside the folder. Even links inside are refused,
+    because no archive of images needs any.
     """
     folder.mkdir()
     try:
@@ -92,7 +92,10 @@ def tar_members(archive: tarfile.TarFile) -> Iterator[Member]:
 
 
 def write_members(folder: Path, members: Iterable[Member], total: int, name: str) -> None:
-    """Write all members of the archive `name` below a folder; total: about their size in bytes."""
+    """Write all members of the archive `name` below a folder.
+
+    total: their size in bytes, at least approximately.
+    """
     check_space(folder, total, f'unpacking {name}')
     with progress_bar(max(1, whole_megabytes(total)), 'MB unpacked') as bar:
         done = 0
@@ -126,7 +129,7 @@ def write_member(folder: Path, member: Member) -> None:
 def path_inside(name: str) -> PurePosixPath:
     """The relative path of a member. Raises UnsafeMember if it may lie elsewhere.
 
-    Windows separators and drive letters are refused as well: there, they would lead elsewhere.
+    Windows separators and drive letters are refused on every system.
     """
     path, drive = PurePosixPath(name), PureWindowsPath(name).drive
     if path.is_absolute() or '..' in path.parts or drive or '\\' in name or '\0' in name:

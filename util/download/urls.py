@@ -1,7 +1,7 @@
 """Where a published file can be downloaded, and how to get it by hand if that fails."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,12 @@ from gdown.download import get_url_from_gdrive_confirmation
 from gdown.exceptions import FileURLRetrievalError
 
 from util.download.catalogue import Download
-from util.download.fetch import TIMEOUT, Refused, TemporaryFailure
+from util.download.fetch import TIMEOUT, Refused, TemporaryFailure, UrlFinder
 
 DRIVE = 'https://drive.google.com'
 DATABANK = 'https://databank.illinois.edu'
 BL30K_ID = 'IDB-1702934'
-MAX_PAGES = 3  # pages of Google Drive before a file; there is one, about large files
+MAX_PAGES = 3  # Google Drive shows one page, a warning, before a large file
 REASONS = {  # words on a page of Google Drive -> what they mean
     r'Quota exceeded|Too many users|download quota': 'the download quota of this file is used up',
     r'You need access|Request access|ServiceLogin|Sign.in': 'this file is not public',
@@ -23,15 +23,15 @@ REASONS = {  # words on a page of Google Drive -> what they mean
 }
 
 
-def url_finder(item: Download, mirror: str | None = None) -> Callable[[requests.Session], str]:
-    """A function that asks over a session for the URL of a file, as `fetch` needs it.
+def url_finder(item: Download, mirror: str | None = None) -> UrlFinder:
+    """What `fetch` calls for the URL of a file.
 
-    mirror: a URL below which the files lie under their names on this disk.
+    mirror: a URL below which the files lie, under the names that they get on this disk.
     """
     kind, _, key = item.origin.partition(':')
     if mirror:
         return lambda session: f'{mirror.rstrip("/")}/{item.file}'
-    find = {'drive': drive_url, 'databank': databank_url}[kind]
+    find = drive_url if kind == 'drive' else databank_url
     return lambda session: find(session, key)
 
 

@@ -8,7 +8,7 @@ from util.download.catalogue import Download
 from util.download.checksums import check_recorded_sha256
 from util.download.install import download
 from util.download.options import DownloadOptions
-from util.files import exclusive_lock
+from util.files import exclusive_lock, writable_folder
 
 
 def run(item: Download, options: DownloadOptions) -> None:
@@ -17,7 +17,7 @@ def run(item: Download, options: DownloadOptions) -> None:
     if path.is_file():
         check_checkpoint(path, path)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    writable_folder(options.root, '--root')
     with exclusive_lock(path):
         if not path.is_file():  # another process may just have downloaded it
             download(item, path, options.mirror, partial(check_checkpoint, path))

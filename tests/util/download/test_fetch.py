@@ -27,7 +27,7 @@ def get(url, path, verify=lambda part: None, **options):
 def cut_off(site, path, **options):
     """Let a download break off after half of the file until it is given up; return the URL."""
     url = site.add('/file', CONTENT, cuts=[HALF, 0, 0, 0], **options)
-    with pytest.raises(UserError, match=r'0\.5 MB are kept; run this again to continue'):
+    with pytest.raises(UserError, match=r'0\.5 MB is kept; run this again to continue'):
         get(url, path)
     assert names_in(path.parent) == {'file.zip.part', 'file.zip.part.json'}
     assert (path.parent / 'file.zip.part').read_bytes() == CONTENT[:HALF]
