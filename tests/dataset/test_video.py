@@ -189,7 +189,7 @@ def test_soft_masks_are_mended_with_a_note(clip):
     picture = Image.fromarray((load_mask(clip / 'masks' / '00000.png') > 0) * np.uint8(255))
     small = picture.resize((37, 28)).resize((64, 48), Image.Resampling.BICUBIC)
     small.save(clip / 'one.png')
-    with pytest.raises(UserError, match=r'one\.png: soft borders, \d+ ids .*--clean_mask'):
+    with pytest.raises(UserError, match=r'one\.png: soft borders, \d+ ids .* or have them cleaned'):
         match(clip, clip / 'one.png')
     _, reader, notes = match(clip, clip / 'one.png', clean=True)
     assert len(notes) == 1 and notes[0].endswith('ids snapped to 1')

@@ -1,4 +1,4 @@
-"""Masks of the kinds that people have. Soft ones are in test_soft_masks.py."""
+"""All kinds of masks that people have. Soft ones are in test_soft_masks.py."""
 
 import warnings
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from util.errors import UserError
-from util.masks import DAVIS_PALETTE, MaskReader, load_mask, save_mask
+from util.masks import DAVIS_PALETTE, MaskReader, load_foreground, load_mask, save_mask
 
 COLOURS = np.array([[0, 0, 0], [0, 0, 255], [0, 255, 0], [255, 0, 0]], np.uint8)
 
@@ -38,6 +38,11 @@ def test_a_saved_mask_comes_back_with_its_palette(tmp_path):
         assert image.getpalette() == DAVIS_PALETTE.ravel().tolist()
 
 
+def test_a_missing_folder_is_created_for_a_mask(tmp_path):
+    save_mask(tmp_path / 'masks' / 'video' / '00000.png', boxes(1))
+    assert np.array_equal(load_mask(tmp_path / 'masks' / 'video' / '00000.png'), boxes(1))
+
+
 @pytest.mark.parametrize('kind', ['P', 'P with transparency', 'L', 'I;16', '1'])
 def test_indices_are_the_ids(tmp_path, kind):
     path, mask = tmp_path / 'mask.png', boxes(1, 7, 200)
@@ -58,7 +63,7 @@ def test_indices_are_the_ids(tmp_path, kind):
 
 
 @pytest.mark.parametrize('mode', ['RGB', 'RGBA'])
-def test_colours_become_ids_by_red_green_and_blue_over_all_masks(tmp_path, mode):
+def test_colours_become_ids_in_the_order_of_red_green_and_blue_over_all_masks(tmp_path, mode):
     red, both = tmp_path / 'a.png', tmp_path / 'b.png'
     save(red, COLOURS[boxes(3)], mode)
     save(both, COLOURS[boxes(2, 1)], mode)
@@ -77,11 +82,18 @@ def test_transparent_pixels_are_background(tmp_path):
     assert np.array_equal(MaskReader([path]).read(path), boxes(1))
 
 
-def test_grey_with_transparency_is_a_colour(tmp_path):
+def test_grey_with_an_alpha_channel_is_a_colour(tmp_path):
     path = save(tmp_path / 'mask.png', boxes(90, 200).astype(np.uint8), 'LA')
     reader = MaskReader([path])
     assert reader.colours == {'#5a5a5a': 1, '#c8c8c8': 2}
     assert np.array_equal(reader.read(path), boxes(1, 2))
+
+
+def test_foreground_is_every_pixel_that_is_not_background(tmp_path):
+    ids = save(tmp_path / 'ids.png', boxes(1, 255).astype(np.uint8))
+    colours = save(tmp_path / 'colours.png', np.array([[0, 0, 0], [0, 0, 1]], np.uint8)[boxes(1)])
+    assert np.array_equal(load_foreground(ids), boxes(1, 1))
+    assert np.array_equal(load_foreground(colours), boxes(1))
 
 
 def test_ids_over_255_are_refused(tmp_path):
@@ -90,7 +102,7 @@ def test_ids_over_255_are_refused(tmp_path):
         MaskReader([path])
 
 
-def test_more_than_255_colours_in_all_are_refused(tmp_path):
+def test_more_than_255_colours_in_total_are_refused(tmp_path):
     paths = [tmp_path / f'{number}.png' for number in range(2)]
     for number, path in enumerate(paths):
         tiles = np.arange(200).reshape(10, 20).repeat(4, 0).repeat(4, 1)
@@ -108,7 +120,7 @@ def test_ids_beside_colours_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize('mode', ['L', 'RGB', '1', 'P'])
-def test_an_empty_mask_beside_others_is_fine_whatever_its_kind(tmp_path, mode):
+def test_an_empty_mask_of_any_kind_is_accepted_beside_others(tmp_path, mode):
     colours = save(tmp_path / 'a.png', COLOURS[boxes(1)])
     empty = save(tmp_path / 'b.png', boxes().astype(np.uint8), mode)
     reader = MaskReader([colours, empty])
@@ -116,13 +128,13 @@ def test_an_empty_mask_beside_others_is_fine_whatever_its_kind(tmp_path, mode):
     assert not reader.read(empty).any()
 
 
-def test_masks_without_any_object_are_refused(tmp_path):
+def test_masks_of_which_none_shows_an_object_are_refused(tmp_path):
     paths = [save(tmp_path / f'{name}.png', boxes().astype(np.uint8)) for name in 'ab']
     with pytest.raises(UserError, match=r'a\.png, .*b\.png: .*without objects.*background \(0\)'):
         MaskReader(paths)
 
 
-def test_a_mask_of_another_mode_is_refused(tmp_path):
+def test_a_mask_in_an_unsupported_mode_is_refused(tmp_path):
     path = save(tmp_path / 'mask.jpg', COLOURS[boxes(1)], 'CMYK')
     with pytest.raises(UserError, match=r'mask\.jpg: a mask cannot be CMYK; save it as'):
         MaskReader([path])
@@ -136,7 +148,7 @@ def test_a_truncated_mask_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize('array', [boxes(300), COLOURS[boxes(1)]])
-def test_a_file_of_ids_holds_nothing_else(tmp_path, array):
+def test_load_mask_refuses_colours_and_ids_over_255(tmp_path, array):
     path = save(tmp_path / 'mask.png', array)
     with pytest.raises(UserError, match=r'mask\.png: not a mask of object ids up to 255'):
         load_mask(path)

@@ -1,4 +1,4 @@
-"""Masks whose borders were interpolated or compressed are told and mended, others are not."""
+"""Masks whose borders were interpolated or compressed are detected and repaired; others pass."""
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ VALUES = {
 
 
 def ellipses(height=160, width=240, scale=1.0):
-    """A mask of four ellipses, two of them touching, drawn at a scale -> (H, W) of 0 to 4."""
+    """A mask (H, W) of four ellipses with ids 1 to 4, two of which touch, drawn at a scale."""
     mask = np.zeros((round(height * scale), round(width * scale)), np.uint8)
     shapes = ((50, 45, 40, 28), (120, 50, 32, 40), (190, 60, 38, 44), (80, 125, 60, 26))
     for id_, (x, y, a, b) in enumerate(shapes, 1):
@@ -41,23 +41,24 @@ def scaled(picture, library, kernel, scale):
 
 
 def codes(picture):
+    """A grey or RGB picture as one number per pixel, as `util.masks.read_codes` gives it."""
     picture = np.asarray(picture).astype(np.int32)
     return picture if picture.ndim == 2 else picture @ (1 << 16, 1 << 8, 1)
 
 
-def worst_iou(mask, truth, values):
-    """The smallest overlap of an object; mask holds codes, truth (H, W) indices of values."""
-    true = codes(np.array([values]))[0][truth]
+def worst_iou(mask, ground_truth, values):
+    """The smallest IoU of an object. mask (H, W) holds codes, ground_truth indices of `values`."""
+    true = codes(np.array([values]))[0][ground_truth]
     kinds = np.unique(true[true != 0])
     found = np.unique(mask[mask != 0])
-    assert len(found) == len(kinds), 'as many objects as there were'
-    # compression moves a colour by some levels; the order stays
+    assert len(found) == len(kinds)
+    # Compression changes colours by a few levels, but not their order.
     overlaps = [(mask == a, true == b) for a, b in zip(found, kinds, strict=True)]
     return min((a & b).sum() / (a | b).sum() for a, b in overlaps)
 
 
 def majority(mask, size):
-    """The id that covers most of each pixel of another size (H, W)."""
+    """The mask at another size (H, W): the id that covers most of each pixel."""
     kernel = cv2.INTER_AREA if size[0] < len(mask) else cv2.INTER_LINEAR
     shares = [cv2.resize((mask == id_) * 1.0, size[::-1], interpolation=kernel) for id_ in range(5)]
     return np.argmax(shares, 0)
@@ -66,41 +67,44 @@ def majority(mask, size):
 @pytest.mark.parametrize('kernel', PILLOW)
 @pytest.mark.parametrize('library', ['Pillow', 'OpenCV'])
 @pytest.mark.parametrize('kind', VALUES)
-def test_interpolated_masks_are_told_and_mended(kind, library, kernel):
+def test_interpolated_masks_are_detected_and_repaired(kind, library, kernel):
     picture = np.array(VALUES[kind], np.uint8)[ellipses()]
     for scale in (0.6, 1.7, 2.5):
         soft = codes(scaled(picture, library, kernel, scale))
         assert is_soft(soft)
-        truth = majority(ellipses(), soft.shape)
-        assert worst_iou(snap(soft), truth, VALUES[kind]) >= 0.97
+        ground_truth = majority(ellipses(), soft.shape)
+        assert worst_iou(snap(soft), ground_truth, VALUES[kind]) >= 0.97
 
 
 @pytest.mark.parametrize('quality', [75, 95])
 @pytest.mark.parametrize('kind', ['one grey object', 'two colours'])
 @pytest.mark.parametrize('suffix', ['jpg', 'png'])
-def test_compressed_masks_are_refused_and_mended(tmp_path, kind, quality, suffix):
-    """Also if the JPEG was saved as a PNG later."""
+def test_compressed_masks_are_refused_or_repaired(tmp_path, kind, quality, suffix):
+    """A PNG here is a JPEG that was converted."""
     path, compressed = tmp_path / f'mask.{suffix}', tmp_path / 'mask.jpg'
     Image.fromarray(np.array(VALUES[kind], np.uint8)[ellipses()]).save(compressed, quality=quality)
     picture = np.asarray(Image.open(compressed))
     if suffix == 'png':
         Image.fromarray(picture).save(path)
     num_ids = len(np.unique(codes(picture))) - 1
-    words = rf'mask\.{suffix}: soft borders, {num_ids} ids .*nearest neighbour .*--clean_mask'
-    with pytest.raises(UserError, match=words):
+    words = (
+        rf'mask\.{suffix}: soft borders, {num_ids} ids .*nearest neighbour .* or have them cleaned'
+    )
+    with pytest.raises(UserError, match=words) as caught:
         MaskReader([path])
+    assert caught.value.parameter == 'clean'
     reader = MaskReader([path], clean=True)
     num_objects = 1 if kind == 'one grey object' else 2
     assert reader.cleaned == [f'{path}: {num_ids} ids snapped to {num_objects}']
     ids = np.array([0, 1, 2, 1, 2] if num_objects == 2 else [0, 1, 1, 1, 1])
-    if num_objects == 2:  # by red: green comes first
+    if num_objects == 2:  # sorted by red first, so green is id 1
         ids = np.array([0, 2, 1, 2, 1])
     mask = reader.read(path)
     overlaps = [(mask == id_, ids[ellipses()] == n) for n, id_ in enumerate(np.unique(mask)[1:], 1)]
     assert min((a & b).sum() / (a | b).sum() for a, b in overlaps) >= 0.97
 
 
-def test_ids_in_a_jpeg_are_refused_although_its_noise_is_low(tmp_path):
+def test_low_ids_in_a_jpeg_are_refused_even_at_the_best_quality(tmp_path):
     mask = np.zeros((64, 64), np.uint8)
     mask[8:40, 16:48] = 2
     Image.fromarray(mask).save(tmp_path / 'mask.jpg', quality=100)
@@ -108,15 +112,15 @@ def test_ids_in_a_jpeg_are_refused_although_its_noise_is_low(tmp_path):
         MaskReader([tmp_path / 'mask.jpg'])
 
 
-def test_a_clean_jpeg_is_taken(tmp_path):
+def test_a_jpeg_without_noise_is_accepted(tmp_path):
     mask = np.zeros((64, 64), np.uint8)
-    mask[8:40, 16:48] = 255  # along the blocks of compression
+    mask[8:40, 16:48] = 255  # aligned with the 8x8 blocks of JPEG
     Image.fromarray(mask).save(tmp_path / 'mask.jpg', quality=100)
     assert MaskReader([tmp_path / 'mask.jpg']).ids == {tmp_path / 'mask.jpg': [255]}
 
 
 def tiny(num_objects, *, rows=1):
-    """Objects of one pixel by `rows`, each touching the next."""
+    """Objects one pixel wide and `rows` high, each touching the next."""
     mask = np.zeros((40, 60), int)
     for id_ in range(num_objects):
         top, left = 5 + id_ // 8 * rows, 10 + id_ % 8
@@ -125,7 +129,7 @@ def tiny(num_objects, *, rows=1):
 
 
 def on_rim(num_objects):
-    """A large object with tiny ones of all ids below its own on its border."""
+    """A large object with a row of tiny objects, of all lower ids, on its border."""
     mask = np.zeros((90, 120), int)
     mask[20:80, 10:110] = num_objects + 1
     mask[19, 12 : 12 + num_objects] = np.arange(num_objects) + 1
@@ -133,7 +137,7 @@ def on_rim(num_objects):
 
 
 def outlined(fill, line):
-    """The ellipses, each with an outline of one pixel: line[id - 1] around fill[id - 1]."""
+    """The ellipses with outlines of one pixel; fill and line give the values of each ellipse."""
     mask = ellipses()
     inner = cv2.erode(mask, np.ones((3, 3), np.uint8)) == cv2.dilate(
         mask, np.ones((3, 3), np.uint8)
@@ -149,7 +153,7 @@ def checkerboard(side):
 
 
 def crowd(num_objects):
-    """Boxes of all sizes over one another."""
+    """Boxes of many sizes that cover one another."""
     rng, mask = np.random.default_rng(0), np.zeros((120, 160), int)
     for id_ in range(1, num_objects + 1):
         (top, left), (height, width) = rng.integers(0, (110, 150)), rng.integers(1, 30, 2)
