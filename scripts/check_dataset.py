@@ -6,64 +6,38 @@ python scripts/check_dataset.py ../YouTube/train_480p      (or any folder with J
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from util.errors import UserError, entry_point
-from util.options import MAX_WORKERS, check_least, check_most
-
-INSIDE = ('.', 'train_480p', '2017/trainval')  # where the tree of videos of a known root lies
+from util.errors import entry_point
+from util.options import MAX_WORKERS, Bounded
 
 
 @entry_point
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('folder', type=Path, metavar='DIR')
+    parser.add_argument('folder', type=Path, metavar='DIR', help='pairs or a tree of videos')
     kind = parser.add_mutually_exclusive_group()
-    kind.add_argument('--static', action='store_true', help='pairs of x.jpg and x.png')
-    kind.add_argument('--video', action='store_true', help='JPEGImages/ and Annotations/')
-    parser.add_argument('--num_workers', type=int, help='processes (one per CPU, 8 at most)')
+    kind.add_argument('--static', action='store_true', help='check pairs of x.jpg and x.png')
+    kind.add_argument(
+        '--video', action='store_true',
+        help='check JPEGImages/ and Annotations/ (without either option, what DIR holds)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--num_workers', type=int, action=Bounded, least=1, most=MAX_WORKERS,
+        help='processes (one per CPU, 8 at most)',
+    )  # fmt: skip
     args = parser.parse_args(argv)
-    check_least(args, num_workers=1)
-    check_most(args, num_workers=MAX_WORKERS)
-    tree = None if args.static else find_tree(args.folder)
-    if tree is None and args.video:
-        raise UserError(f'{args.folder}: holds no JPEGImages/')
 
-    from scripts.dataset_faults import static_jobs, video_jobs
-    from util.parallel import parallel_map
+    from scripts.dataset_faults import check_static, check_video_tree, find_tree
 
-    check, jobs, faults, unit = video_jobs(tree) if tree else static_jobs(args.folder)
-    if not jobs and not faults:
-        raise UserError(f'{args.folder}: no pairs x.jpg, x.png and no videos in it')
-    num_masks = 0
-    try:
-        for found, num_read in parallel_map(check, jobs, unit, args.num_workers):
-            faults += found
-            num_masks += num_read
-    finally:  # hours may have gone into it when it is interrupted
-        report(faults, f'{len(jobs)} {unit}, {num_masks} masks read')
-    if faults:
-        sys.exit(2)
-
-
-def report(faults, what):
-    from scripts.dataset_faults import KINDS
-
-    for fault in faults:
-        print(f'{fault.kind + ":":12}{fault.what}')
-    number = Counter(fault.kind for fault in faults)
-    print(f'{what}: ' + ', '.join(f'{number[kind]} {kind}' for kind in KINDS))
-
-
-def find_tree(folder):
-    """The folder that holds JPEGImages/, or None."""
-    if not folder.is_dir():
-        raise UserError(f'{folder}: no such folder')
-    trees = [folder / inside for inside in INSIDE if (folder / inside / 'JPEGImages').is_dir()]
-    return trees[0] if trees else None
+    tree = None if args.static else find_tree(args.folder, required=args.video)
+    if tree:
+        is_sound = check_video_tree(tree, args.num_workers)
+    else:
+        is_sound = check_static(args.folder, args.num_workers)
+    sys.exit(0 if is_sound else 2)
 
 
 if __name__ == '__main__':

@@ -1,41 +1,99 @@
-"""What check_dataset.py looks for in a training set: jobs for processes, the faults they find."""
+"""What check_dataset.py looks for in a training set. Jobs run in processes and return faults."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from dataset.layout import match_frames, match_pairs, tree_folders, video_names, without_partner
-from dataset.samples import NUM_FRAMES, read_picture
-from dataset.sizes import fit_mask
+from dataset.samples import NUM_FRAMES, read_image_fast
+from dataset.sizes import describe, fit_mask
 from dataset.static_dataset import read_foreground
 from util.errors import UserError
 from util.masks import load_mask
+from util.parallel import parallel_map
 
 KINDS = ('unreadable', 'mismatched', 'empty', 'too short')
+INSIDE = ('.', 'train_480p', '2017/trainval')  # where a known set has its tree of videos
 
 
 class Fault(NamedTuple):
-    kind: str  # of KINDS
+    """Something that training would stumble over."""
+
+    kind: str  # one of KINDS
     what: str
 
 
-def static_jobs(folder):
-    """-> what to call for each of the jobs, the jobs, faults found by name alone, their unit."""
+class Findings(NamedTuple):
+    """What a job found out about a pair or a video."""
+
+    faults: list[Fault]
+    num_masks: int  # read
+
+
+def find_tree(folder, required):
+    """The folder below `folder` that holds JPEGImages/, or None if there is none."""
+    if not folder.is_dir():
+        raise UserError(f'{folder}: no such folder')
+    trees = [folder / inside for inside in INSIDE if (folder / inside / 'JPEGImages').is_dir()]
+    if required and not trees:
+        raise UserError(f'{folder}: holds no JPEGImages/')
+    return trees[0] if trees else None
+
+
+def check_static(folder, num_workers=None):
+    """Report the faults of pairs x.jpg, x.png; returns whether there are none."""
     pairs, alone = match_pairs(folder)
+    if not pairs and not alone:
+        raise UserError(f'{folder}: no pairs x.jpg, x.png and no videos in it')
     faults = [Fault('mismatched', without_partner(path)) for path in alone]
-    return check_pair, pairs, faults, 'pairs'
+    return report(
+        faults, parallel_map(check_pair, pairs, 'pairs', num_workers), f'{len(pairs)} pairs'
+    )
+
+
+def check_video_tree(tree, num_workers=None):
+    """Report the faults of a tree of videos; returns whether there are none."""
+    images, annotations = tree_folders(tree)
+    names = video_names(images)
+    without_frames = sorted(set(video_names(annotations)) - set(names))
+    if not names and not without_frames:
+        raise UserError(f'{tree}: no videos in it')
+    faults = [
+        Fault('mismatched', f'{annotations / name}: no such video in {images}')
+        for name in without_frames
+    ]
+    folders = [(images / name, annotations / name) for name in names]
+    found = parallel_map(check_video, folders, 'videos', num_workers)
+    return report(faults, found, f'{len(names)} videos')
+
+
+def report(faults, findings, title):
+    """Collect findings and print all faults, also when interrupted: it may have taken hours."""
+    num_masks = 0
+    try:
+        for found in findings:
+            faults += found.faults
+            num_masks += found.num_masks
+    finally:
+        for fault in faults:
+            print(f'{fault.kind + ":":12}{fault.what}')
+        number = Counter(fault.kind for fault in faults)
+        counts = ', '.join(f'{number[kind]} {kind}' for kind in KINDS)
+        print(f'{title}, {num_masks} masks read: {counts}')
+    return not faults
 
 
 def check_pair(pair):
-    """-> list of Fault, the number of masks read."""
+    """Read an image and the mask of its object -> Findings."""
     mask, faults = read_files(*pair, read_foreground)
     if mask is not None and not mask.any():
-        faults = [Fault('empty', f'{pair[1]}: a mask without an object')]
-    return faults, int(mask is not None)
+        faults = [Fault('empty', f'{pair.mask}: a mask without an object')]
+    return Findings(faults, int(mask is not None))
 
 
 def read_files(image_path, mask_path, read_mask):
-    """-> the mask, or None; list of Fault."""
+    """Read an image and its mask -> the mask, None if that fails, and a list of faults."""
     try:
-        image, mask = read_picture(image_path), read_mask(mask_path)
+        image, mask = read_image_fast(image_path), read_mask(mask_path)
     except UserError as error:
         return None, [Fault('unreadable', str(error))]
     try:
@@ -44,49 +102,41 @@ def read_files(image_path, mask_path, read_mask):
         return None, [Fault('mismatched', str(error))]
 
 
-def video_jobs(tree):
-    images, annotations = tree_folders(tree)
-    names = video_names(images)
-    without = sorted(set(video_names(annotations)) - set(names))
-    faults = [
-        Fault('mismatched', f'{annotations / name}: no such video in {images}') for name in without
-    ]
-    return check_video, [(images / name, annotations / name) for name in names], faults, 'videos'
-
-
 def check_video(folders):
-    """-> list of Fault, the number of masks read."""
+    """Read a video, given the folders of its frames and masks -> Findings."""
     try:
-        frames, masks, *alone = match_frames(*folders)
+        matched = match_frames(*folders)
     except UserError as error:
-        return [Fault('mismatched', str(error))], 0
+        return Findings([Fault('mismatched', str(error))], 0)
     faults = []
+    alone = (matched.without_mask, matched.without_frame)
     for folder, names, lacking in zip(folders, alone, ('mask', 'frame'), strict=True):
         if names:
             what = f'{folder / names[0]}: its {lacking} is missing ({len(names)} in this video)'
             faults.append(Fault('mismatched', what))
-    if len(frames) < NUM_FRAMES:
-        what = f'{folders[0]}: {len(frames)} frames with a mask, {NUM_FRAMES} are needed'
+    if len(matched.frames) < NUM_FRAMES:
+        what = f'{folders[0]}: {len(matched.frames)} frames with a mask, {NUM_FRAMES} are needed'
         faults.append(Fault('too short', what))
-    found, num_read = check_frames(*folders, frames, masks)
-    return faults + found, num_read
+    image_folder, mask_folder = folders
+    images = [image_folder / name for name in matched.frames]
+    found = check_frames(images, [mask_folder / name for name in matched.masks])
+    return found._replace(faults=faults + found.faults)
 
 
-def check_frames(image_folder, mask_folder, frames, masks):
-    """-> list of Fault, the number of masks read."""
-    faults, size, shows_objects, num_read = [], None, False, 0
-    for frame_name, mask_name in zip(frames, masks, strict=True):
-        frame = image_folder / frame_name
-        mask, found = read_files(frame, mask_folder / mask_name, load_mask)
+def check_frames(images, masks):
+    """Read frames and masks of one video -> Findings."""
+    faults, size, shows_objects, num_masks = [], None, False, 0
+    for image_path, mask_path in zip(images, masks, strict=True):
+        mask, found = read_files(image_path, mask_path, load_mask)
         faults += found
         if mask is None:
             continue
         size = size or mask.shape
         if mask.shape != size:
-            sizes = f'{mask.shape[1]}x{mask.shape[0]}, those before it {size[1]}x{size[0]}'
-            faults.append(Fault('mismatched', f'{frame}: {sizes}'))
+            what = f'{image_path}: {describe(mask.shape)}, those before it {describe(size)}'
+            faults.append(Fault('mismatched', what))
         shows_objects |= bool(mask.any())
-        num_read += 1
-    if num_read and not shows_objects:
-        faults.append(Fault('empty', f'{mask_folder}: no mask in it shows an object'))
-    return faults, num_read
+        num_masks += 1
+    if num_masks and not shows_objects:
+        faults.append(Fault('empty', f'{masks[0].parent}: no mask in it shows an object'))
+    return Findings(faults, num_masks)

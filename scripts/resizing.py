@@ -1,7 +1,7 @@
-"""What resize_static.py and resize_youtube.py share: a folder of pictures and masks, made smaller.
+"""Make a folder of images and masks smaller, for resize_static.py and resize_youtube.py.
 
-Pictures (.jpg) bicubic, smoothed; masks (.png) nearest, of the same mode and palette. What is small
-enough, and other files, are copied as they are: nothing is made larger.
+Images (.jpg) are scaled bicubically with antialiasing, masks (.png) by nearest neighbour; masks
+keep their mode and palette. Files that are small enough, and other files, are copied unchanged.
 """
 
 import io
@@ -11,30 +11,33 @@ from functools import partial
 
 from PIL import Image, ImageOps
 
-from dataset.layout import IMAGE_SUFFIXES, MASK_SUFFIXES, walk
+from dataset.layout import IMAGE_SUFFIXES, MASK_SUFFIXES, tree_folders, walk
 from dataset.sizes import scaled
 from util.errors import UserError
 from util.files import atomic_write, exclusive_lock
 from util.images import open_image, read_image
 from util.parallel import parallel_map
 
-QUALITY = 95  # of JPEG
+JPEG_QUALITY = 95
 
 
-def resize_folder(source, target, short_side, num_workers=None):
-    """Fill `target`, which appears when all is done; interrupted, the next call goes on.
+def resize_folder(source, target, short_side, num_workers=None, *, is_tree=False):
+    """Write the content of `source` to `target`, which appears when it is complete.
 
-    Raises UserError, also for a picture that cannot be read.
+    After an interruption, the next call continues. Raises UserError, also for an image that cannot
+    be read and, with is_tree, unless the source is a tree of videos.
     """
+    if is_tree:
+        tree_folders(source)  # raises UserError
     if target.resolve().is_relative_to(source.resolve()):
-        raise UserError(f'{target}: lies in {source}, whose pictures it would get; choose another')
+        raise UserError(f'{target}: lies inside {source}, which is read; choose another folder')
     files = list_tree(source)
     if not any(file.suffix.lower() in IMAGE_SUFFIXES for file in files):
-        raise UserError(f'{source}: no pictures ({", ".join(IMAGE_SUFFIXES)}) in it')
+        raise UserError(f'{source}: no images ({", ".join(IMAGE_SUFFIXES)}) in it')
     target.parent.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(target):
         if target.exists():
-            return check_whole(files, source, target)
+            return check_complete(files, source, target)
         aside = target.with_name(f'.{target.name}.{short_side}.part')
         for folder in {file.parent for file in files}:
             (aside / folder).mkdir(parents=True, exist_ok=True)
@@ -44,7 +47,7 @@ def resize_folder(source, target, short_side, num_workers=None):
             for _ in parallel_map(resize, jobs, 'files', num_workers):
                 pass
         except BaseException:
-            for part in aside.rglob('.*.part'):  # of workers that were ended as they wrote
+            for part in aside.rglob('.*.part'):  # left by workers that were stopped while writing
                 part.unlink()
             raise
         os.replace(aside, target)
@@ -52,7 +55,7 @@ def resize_folder(source, target, short_side, num_workers=None):
 
 
 def list_tree(folder):
-    """Every file below a folder, relative to it; hidden ones are left out."""
+    """All files below a folder, relative to it, except hidden ones."""
     if not folder.is_dir():
         raise UserError(f'{folder}: no such folder')
     files = []
@@ -62,12 +65,13 @@ def list_tree(folder):
     return files
 
 
-def check_whole(files, source, target):
+def check_complete(files, source, target):
+    """Raise UserError if a target that exists lacks files of the source."""
     lacking = [file for file in files if not (target / file).exists()]
     if lacking:
-        what = f'is there, but without {lacking[0]} of {source} ({len(lacking)} such files)'
-        raise UserError(f'{target}: {what}; move it away to have it made anew')
-    print(f'{target}: there already')
+        what = f'exists, but lacks {lacking[0]} of {source} ({len(lacking)} such files)'
+        raise UserError(f'{target}: {what}; move it away and run this again')
+    print(f'{target}: already complete')
 
 
 def is_newer(file, than):
@@ -75,7 +79,7 @@ def is_newer(file, than):
 
 
 def resize_file(source, target, short_side, file):
-    """source, target: folders; file: relative to both."""
+    """Write one file, given relative to both folders, scaled down or as a copy."""
     path, suffix = source / file, file.suffix.lower()
     smaller = None
     if suffix in IMAGE_SUFFIXES:
@@ -90,13 +94,13 @@ def resize_file(source, target, short_side, file):
         elif suffix in MASK_SUFFIXES:
             smaller.save(part, format='PNG')
         else:
-            content = io.BytesIO()  # to a file, Pillow does not notice that a full disk cuts it off
-            smaller.save(content, format='JPEG', quality=QUALITY)
+            content = io.BytesIO()  # writing a file, Pillow would not notice that the disk is full
+            smaller.save(content, format='JPEG', quality=JPEG_QUALITY)
             part.write_bytes(content.getbuffer())
 
 
 def shrink(image, short_side, resample):
-    """-> a smaller image, or None if it is small enough."""
+    """A smaller image, or None if it is small enough."""
     width, height = image.size
     if min(width, height) <= short_side:
         return None

@@ -1,3 +1,5 @@
+"""scripts/check_dataset.py: which faults it lists, and what it counts."""
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +11,7 @@ from util.masks import save_mask
 
 
 def check(capsys, *words):
-    """-> exit code, lines of faults, the line of counts."""
+    """Run the program -> its exit code, the lines about faults, and the line of counts."""
     capsys.readouterr()
     code = 0
     try:
@@ -32,7 +34,7 @@ def test_clean_pairs_are_counted(tmp_path, capsys):
     assert counts == '2 pairs, 2 masks read: 0 unreadable, 0 mismatched, 0 empty, 0 too short'
 
 
-def test_every_fault_of_pairs_is_listed(tmp_path, capsys):
+def test_every_fault_in_pairs_is_listed(tmp_path, capsys):
     for stem in ('good', 'cut', 'alone', 'size', 'empty'):
         write_pair(tmp_path, stem)
     cut_off(tmp_path / 'cut.jpg')
@@ -60,7 +62,7 @@ def test_clean_videos_are_counted_wherever_their_tree_lies(tmp_path, capsys):
         assert counts.startswith('3 videos, 15 masks read: 0 unreadable')
 
 
-def test_every_fault_of_videos_is_listed(tmp_path, capsys):
+def test_every_fault_in_videos_is_listed(tmp_path, capsys):
     blank, some = np.zeros((4, 32, 40)), np.ones((4, 32, 40))
     names = ('good', 'cut', 'mask', 'alone', 'size', 'gone', 'big')
     videos = {name: some for name in names}
@@ -92,7 +94,7 @@ def test_every_fault_of_videos_is_listed(tmp_path, capsys):
     assert counts == '9 videos, 29 masks read: 2 unreadable, 5 mismatched, 1 empty, 1 too short'
 
 
-def test_a_frame_without_objects_is_no_fault_of_a_video(tmp_path, capsys):
+def test_a_frame_without_objects_is_no_fault(tmp_path, capsys):
     masks = np.ones((4, 32, 40))
     masks[2] = 0
     write_videos(tmp_path, {'v': masks})
@@ -100,6 +102,6 @@ def test_a_frame_without_objects_is_no_fault_of_a_video(tmp_path, capsys):
 
 
 @pytest.mark.parametrize('options', [[], ['--video'], ['--static']])
-def test_a_folder_of_neither_kind_is_refused(tmp_path, capsys, options):
+def test_a_folder_without_pairs_or_videos_is_refused(tmp_path, capsys, options):
     assert check(capsys, tmp_path, *options) == (2, [], '')
     assert check(capsys, tmp_path / 'nowhere', *options) == (2, [], '')

@@ -16,7 +16,7 @@ from tests.helpers.propagate_runs import files_in, hear_ctrl_c, names_in
 from tests.helpers.training_trees import own_tree, write_pair
 from util.masks import DAVIS_PALETTE, load_mask
 
-SMALL = ['--short_side', '20', '--num_workers', '2']  # of 56 x 40
+SMALL = ['--short_side', '20', '--num_workers', '2']  # the frames are 56 x 40
 ROOT = Path(__file__).parents[2]
 
 
@@ -36,7 +36,7 @@ def test_videos_are_made_smaller_with_their_ids_and_palette(tmp_path, capsys):
         with Image.open(source / path.relative_to(target)) as before, Image.open(path) as after:
             expected = before.resize((28, 20), Image.Resampling.BICUBIC)
             assert after.size == (28, 20)
-            # brightness: JPEG keeps a quarter of the colours
+            # compare brightness only: JPEG stores colours at a quarter of the resolution
             pair = [np.asarray(image.convert('L'), int) for image in (expected, after)]
             assert np.abs(pair[0] - pair[1]).mean() < 2
     for mask in target.glob('Annotations/*/*.png'):
@@ -75,7 +75,7 @@ def test_two_workers_write_what_one_does(tmp_path):
     assert files_in(tmp_path / '1') == files_in(tmp_path / '2')
 
 
-def test_a_damaged_picture_is_named_and_the_rest_is_kept(tmp_path, capsys):
+def test_a_damaged_image_is_named_and_finished_files_are_kept(tmp_path, capsys):
     source, target = own_tree(tmp_path / 'train'), tmp_path / 'train_20p'
     damaged = source / 'JPEGImages' / 'c' / '00003.jpg'
     whole = damaged.read_bytes()
@@ -91,20 +91,20 @@ def test_a_damaged_picture_is_named_and_the_rest_is_kept(tmp_path, capsys):
     run(resize_youtube, source)
     assert names_in(tmp_path) == {'train', 'train_20p'}
     for file, written in times.items():
-        assert (target / file).stat().st_mtime_ns == written, 'not done again'
+        assert (target / file).stat().st_mtime_ns == written, 'not written again'
 
 
-def test_what_has_changed_since_an_interruption_is_done_again(tmp_path):
+def test_files_that_changed_since_an_interruption_are_written_again(tmp_path):
     source, aside = own_tree(tmp_path / 'train'), tmp_path / '.train_20p.20.part'
     file = Path('Annotations', 'a', '00000.png')
     (aside / file).parent.mkdir(parents=True)
-    (aside / file).write_bytes(b'of an older source')
+    (aside / file).write_bytes(b'made from an older source')
     os.utime(aside / file, (0, 0))
     run(resize_youtube, source)
     load_mask(tmp_path / 'train_20p' / file)
 
 
-def test_a_killed_run_leaves_nothing_half_and_is_gone_on_with(tmp_path):
+def test_a_killed_run_leaves_no_partial_file_and_can_be_resumed(tmp_path):
     source, target = own_tree(tmp_path / 'train', lengths=(200, 200)), tmp_path / 'train_20p'
     aside = tmp_path / '.train_20p.20.part'
     process = subprocess.Popen(
@@ -127,27 +127,27 @@ def test_a_killed_run_leaves_nothing_half_and_is_gone_on_with(tmp_path):
     assert files_in(target) == files_in(tmp_path / 'undisturbed')
 
 
-def test_what_is_there_is_not_made_again(tmp_path, capsys):
+def test_a_complete_target_is_not_written_again(tmp_path, capsys):
     source = own_tree(tmp_path / 'train')
     run(resize_youtube, source)
     capsys.readouterr()
     run(resize_youtube, source)
-    assert capsys.readouterr().out == f'{tmp_path / "train_20p"}: there already\n'
+    assert capsys.readouterr().out == f'{tmp_path / "train_20p"}: already complete\n'
     (tmp_path / 'train_20p' / 'JPEGImages' / 'a' / '00000.jpg').unlink()
     error = refused(capsys, resize_youtube.main, source, *SMALL)
-    assert 'train_20p: is there, but without JPEGImages/a/00000.jpg of' in error
+    assert 'train_20p: exists, but lacks JPEGImages/a/00000.jpg of' in error
     assert '(1 such files); move it away' in error
 
 
-def test_mistakes_are_one_sentence(tmp_path, capsys):
+def test_a_mistake_is_one_sentence(tmp_path, capsys):
     source = own_tree(tmp_path / 'train')
     for module, words, sentence in (
         (resize_youtube, [tmp_path / 'gone'], 'no such folder'),
         (resize_youtube, [source / 'JPEGImages'], 'no such folder; a tree has JPEGImages/'),
         (resize_static, [tmp_path / 'gone'], 'no such folder'),
-        (resize_static, [source / 'Annotations'], 'no pictures (.jpg, .jpeg) in it'),
-        (resize_static, [source, source], 'lies in'),
-        (resize_static, [source, source / 'small'], 'lies in'),
+        (resize_static, [source / 'Annotations'], 'no images (.jpg, .jpeg) in it'),
+        (resize_static, [source, source], 'lies inside'),
+        (resize_static, [source, source / 'small'], 'lies inside'),
         (resize_static, [source, '--short_side', '0'], '--short_side 0: must be at least 1'),
         (resize_static, [source, '--num_workers', '0'], '--num_workers 0: must be at least 1'),
     ):
