@@ -1,4 +1,4 @@
-"""How fast is it, against the method written plainly, on this machine.
+"""Speed of this project against a plain reference implementation, on this machine.
 
 python scripts/benchmark.py inference        (propagation through a clip)
 python scripts/benchmark.py read             (reading 1 to 60 frames of memory)
@@ -17,8 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from util.errors import UserError, entry_point
-from util.options import check_least, check_most
+from scripts.benchmarks.options import BenchmarkOptions
+from util.errors import UserError, entry_point, naming_options
+from util.files import save_json
+from util.options import Bounded
 
 MAX_SIDE = 4096
 BENCHMARKS = ('inference', 'read', 'train', 'data', 'correspondence')
@@ -26,43 +28,70 @@ BENCHMARKS = ('inference', 'read', 'train', 'data', 'correspondence')
 
 @entry_point
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add('what', choices=BENCHMARKS)
-    add('--rounds', type=int, help='measurements of each (inference 1, others 5)')
-    default = 'made-up weights; what propagate.py takes'
-    add('--model', type=Path, help=f'checkpoint for inference; correspondence ({default})')
-    add('--size', type=size, default=(480, 864), help='HEIGHTxWIDTH for inference, read (480x864)')
-    add('--frames', type=int, default=60, help='of the clip for inference (60)')
-    add('--objects', type=int, choices=(1, 2, 3), default=1, help='in that clip (1)')
-    add('--crop', type=int, default=192, help='side of a training crop (192)')
-    add('-b', '--batch_size', type=int, default=4)
-    add('--device', default='auto')
-    add('--amp', action='store_true', help='ours in half precision, the twin in float32')
-    add('--compile', action='store_true', help='ours by torch.compile, for inference')
-    add('--json', type=Path, help='write the figures there, too')
-    args = parser.parse_args(argv)
-    check_least(args, rounds=1, crop=32, batch_size=1, frames=4)
-    check_most(args, rounds=1000, crop=MAX_SIDE, batch_size=4096, frames=10_000)
+    args = build_parser().parse_args(argv)
     if args.json and not args.json.parent.is_dir():
         raise UserError(f'--json {args.json}: no such folder; make it, or choose another')
-    args.rounds = args.rounds or (1 if args.what == 'inference' else 5)
-    figures = importlib.import_module(f'scripts.benchmarks.{args.what}').run(args)
+    options = BenchmarkOptions(
+        rounds=args.rounds or (1 if args.what == 'inference' else 5),
+        model=args.model,
+        size=args.size,
+        frames=args.frames,
+        objects=args.objects,
+        crop=args.crop,
+        batch_size=args.batch_size,
+        device=args.device,
+        amp=args.amp,
+        compiled=args.compile,
+    )
+    with naming_options(model='--model'):
+        figures = importlib.import_module(f'scripts.benchmarks.{args.what}').run(options)
     for name, value in figures.items():
         print(f'{name}: {value:.4g}' if isinstance(value, float) else f'{name}: {value}')
     if args.json:
-        from util.files import save_json
-
         save_json(args.json, figures)
 
 
+def build_parser():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add('what', choices=BENCHMARKS)
+    add(
+        '--rounds', type=int, action=Bounded, least=1, most=1000,
+        help='how often each side is measured (inference 1, others 5)',
+    )  # fmt: skip
+    add(
+        '--model', type=Path,
+        help='checkpoint (default for inference: made-up weights; for correspondence: the same '
+        'as for propagate.py)',
+    )  # fmt: skip
+    add('--size', type=size, default=(480, 864), help='HEIGHTxWIDTH for inference, read (480x864)')
+    add(
+        '--frames', type=int, action=Bounded, least=4, most=10_000, default=60,
+        help='length of the clip for inference (60)',
+    )  # fmt: skip
+    add('--objects', type=int, choices=(1, 2, 3), default=1, help='objects in that clip (1)')
+    add(
+        '--crop', type=int, action=Bounded, least=32, most=MAX_SIDE, default=192,
+        help='side of a training crop (192)',
+    )  # fmt: skip
+    add(
+        '-b', '--batch_size', type=int, action=Bounded, least=1, most=4096, default=4,
+        help='samples in a training step (4)',
+    )  # fmt: skip
+    add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps (auto: the fastest)')
+    add('--amp', action='store_true', help='half precision for our side; the reference has float32')
+    add('--compile', action='store_true', help='torch.compile for our side, in inference')
+    add('--json', type=Path, help='also write the figures to this file')
+    return parser
+
+
 def size(text):
-    """'480x864' -> (480, 864); at least one cell of the feature grid."""
+    """Parse '480x864' as (480, 864); each side has at least one cell of the feature grid."""
     match = re.fullmatch(r'(\d+)x(\d+)', text)
     if not match or min(map(int, match.groups())) < 16:
-        raise argparse.ArgumentTypeError(f'{text}: give HEIGHTxWIDTH, 480x864 say')
+        raise argparse.ArgumentTypeError(f'{text}: give HEIGHTxWIDTH, for example 480x864')
     if max(map(int, match.groups())) > MAX_SIDE:
-        raise argparse.ArgumentTypeError(f'{text}: {MAX_SIDE} at most')
+        raise argparse.ArgumentTypeError(f'{text}: at most {MAX_SIDE} each')
     return tuple(map(int, match.groups()))
 
 

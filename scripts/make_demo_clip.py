@@ -8,6 +8,7 @@ the same arguments always give the same clip. The objects are 1 = cat, 2 = cup, 
 """
 
 import argparse
+import contextlib
 import sys
 import tempfile
 from pathlib import Path
@@ -15,40 +16,49 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from util.errors import UserError, entry_point
-from util.options import check_least, check_most
+from util.options import Bounded
 
 SIGNATURE = b'rendered by make_demo_clip'  # the comment in every JPEG this script writes
 
 
 @entry_point
 def main(argv=None):
-    parser = argparse.ArgumentParser(description='Render a made-up clip with exactly known masks.')
-    parser.add_argument('--output', type=Path, required=True, help='folder to write')
-    for name, default in (('num-frames', 40), ('height', 240), ('width', 428), ('seed', 0)):
-        parser.add_argument(f'--{name}', type=int, default=default, help='default: %(default)s')
-    args = parser.parse_args(argv)
-    check_least(args, **{'num-frames': 1}, height=1, width=1, seed=0)
-    check_most(args, **{'num-frames': 1000}, height=4096, width=4096)
+    args = build_parser().parse_args(argv)
     output = args.output.absolute()
     if output.exists() and not (output.is_dir() and is_clip(output)):
         raise UserError(
             f'{args.output}: not a clip that this script wrote; choose another --output'
         )
-    write_clip(output, *render(args.num_frames, args.height, args.width, args.seed))
+
+    from scripts.rendering import draw_sheet, render, write_frames
+
+    images, masks = render(args.num_frames, args.height, args.width, args.seed)
+    with replacing(output) as folder:
+        write_frames(folder, images, masks, comment=SIGNATURE)
+    if args.contact_sheet:
+        draw_sheet(args.contact_sheet, images, masks)
     print(f'wrote {args.num_frames} frames to {args.output}')
 
 
-def render(*args, **options):
-    """`scripts.rendering.render`, whose libraries --help does without."""
-    from scripts import rendering
-
-    return rendering.render(*args, **options)
+def build_parser():
+    parser = argparse.ArgumentParser(description='Render a made-up clip with exactly known masks.')
+    add = parser.add_argument
+    add('--output', type=Path, required=True, help='folder to write')
+    add(
+        '--num_frames', '--num-frames', type=int, action=Bounded, least=1, most=1000, default=40,
+        help='length of the clip (40)',
+    )  # fmt: skip
+    add('--height', type=int, action=Bounded, least=1, most=4096, default=240, help='pixels (240)')
+    add('--width', type=int, action=Bounded, least=1, most=4096, default=428, help='pixels (428)')
+    add('--seed', type=int, action=Bounded, least=0, default=0, help='varies ground and sway (0)')
+    add('--contact_sheet', type=Path, metavar='PNG', help='also draw the masks over some frames')
+    return parser
 
 
 def is_clip(folder):
-    """Whether every file in the folder is one that this script wrote: signed images, their masks.
+    """Whether this script wrote every file in the folder: signed images, and their masks.
 
-    So a folder of somebody's own frames, which may well look the same, is never replaced.
+    A folder of somebody's own frames, which may well have the same names, is never replaced.
     """
     ours = set()
     for image in folder.glob('images/*.jpg'):
@@ -57,24 +67,14 @@ def is_clip(folder):
     return all(path in ours for path in folder.rglob('*') if not path.is_dir())
 
 
-def write_clip(output, images, masks):
-    """Write images/ and masks/ under `output`; they appear, or replace an older clip, at once.
-
-    images (T, H, W, 3) uint8 RGB, masks (T, H, W) uint8.
-    """
-    from PIL import Image
-
-    from util.masks import save_mask
-
+@contextlib.contextmanager
+def replacing(output):
+    """Yields an empty folder to fill; at the end it takes the place of `output`, all at once."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.demo-', dir=output.parent) as work:
         fresh = Path(work) / 'fresh'
-        for name in ('images', 'masks'):
-            (fresh / name).mkdir(parents=True)
-        for t, (image, mask) in enumerate(zip(images, masks, strict=True)):
-            path = fresh / f'images/{t:05d}.jpg'
-            Image.fromarray(image).save(path, quality=95, subsampling=0, comment=SIGNATURE)
-            save_mask(fresh / f'masks/{t:05d}.png', mask)
+        fresh.mkdir()
+        yield fresh
         if output.exists():
             output.rename(Path(work) / 'stale')
         fresh.rename(output)

@@ -1,4 +1,4 @@
-"""The pictures of the demo's clip, and its exact masks: see make_demo_clip.py."""
+"""The demo clip: its pictures and its exact masks; see make_demo_clip.py for the story."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,20 +9,23 @@ import skimage
 from numpy.polynomial import polynomial
 from PIL import Image
 
+from util.masks import save_mask
+from util.visualize import ContactSheet, overlay
+
 SCENE = (428, 240)  # width, height in scene units: one unit is one pixel at the default size
 SUPERSAMPLE = 2  # objects are drawn this much larger than the frame, then averaged down
 DRAW_ORDER = (2, 3, 1)  # object ids from back to front
 
 
 class CutOut(NamedTuple):
-    """An object: where it lies in its photo (outlines in photo pixels) and how it moves."""
+    """An object: its outline, in pixels of its photo, and how it moves."""
 
     photo: str
     size: float  # longest side of the object in scene units, at scale 1
     gamma: float  # below 1 brightens the photo, so that all objects look lit alike
-    ellipses: tuple  # of (centre x, centre y, half width, half height, degrees)
-    polygons: tuple  # of ((x, y), ...)
-    path: tuple  # (x, y, degrees, scale) in scene units, at even steps from first to last frame
+    ellipses: tuple  # each (centre x, centre y, half width, half height, degrees)
+    polygons: tuple  # each a tuple of corners (x, y)
+    path: tuple  # poses (x, y, degrees, scale) in scene units, evenly spaced in time
 
 
 # fmt: off
@@ -48,7 +51,7 @@ ROCKET = CutOut(
     ((208, 112, -20, 0.96), (262, 92, -48, 1.0), (326, 105, -78, 1.08), (305, 150, -95, 1.04),
      (195, 188, -92, 1.0)))
 # fmt: on
-OBJECTS = (CAT, CUP, ROCKET)  # object id - 1 is the place in this tuple
+OBJECTS = (CAT, CUP, ROCKET)  # in the order of their ids, from 1
 
 # Tones from dark to light that colour the grey textures, RGB.
 GRASS = ((30, 44, 18), (66, 90, 38), (102, 126, 58), (182, 194, 122))
@@ -56,13 +59,13 @@ GRAVEL = ((74, 62, 50), (118, 104, 88), (152, 137, 117), (206, 193, 172))
 
 
 def read_photo(name: str) -> np.ndarray:
-    """A photo out of the scikit-image wheel itself: (H, W, 3) uint8 RGB, never a download."""
+    """A photo that scikit-image installs, without a download: (H, W, 3) uint8 RGB."""
     with Image.open(Path(skimage.__file__).parent / 'data' / name) as image:
         return np.array(image.convert('RGB'))
 
 
 def outline_alpha(obj: CutOut, shape: tuple) -> np.ndarray:
-    """Coverage of the object in its photo: shape (H, W) float32 in 0..1 with a soft rim."""
+    """How much of each pixel the object covers: (H, W) float32 in [0, 1], with a soft rim."""
     fine = 4
     height, width = shape
     alpha = np.zeros((height * fine, width * fine), np.uint8)
@@ -76,10 +79,10 @@ def outline_alpha(obj: CutOut, shape: tuple) -> np.ndarray:
 
 
 def load_sprite(obj: CutOut, scale: float) -> np.ndarray:
-    """The cut-out object as (h, w, 4) float32 premultiplied RGBA, colours 0..255, alpha 0..1.
+    """The cut-out object as premultiplied RGBA, (h, w, 4) float32, colours 0..255, alpha 0..1.
 
-    It is shrunk here, by area averaging, to `scale` pixels per scene unit, so that the later warp
-    neither shrinks nor enlarges it much and linear sampling is enough.
+    It has `scale` pixels per scene unit, by area averaging: the later warp hardly changes its size,
+    so that linear sampling is good enough there.
     """
     photo = read_photo(obj.photo)
     alpha = outline_alpha(obj, photo.shape[:2])[..., None]
@@ -89,7 +92,7 @@ def load_sprite(obj: CutOut, scale: float) -> np.ndarray:
     factor = scale * obj.size / max(w, h)
     size = (max(round(w * factor), 1), max(round(h * factor), 1))
     sprite = cv2.resize(sprite[y : y + h, x : x + w], size, interpolation=cv2.INTER_AREA)
-    # An empty rim lets the warp blend the border into nothing.
+    # an empty rim, so that the warp fades the border out
     return cv2.copyMakeBorder(sprite, 2, 2, 2, 2, cv2.BORDER_CONSTANT)
 
 
@@ -100,7 +103,7 @@ def pose_at(path: tuple, u: float) -> np.ndarray:
 
 
 def place(sprite: np.ndarray, pose: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The sprite at its pose (position in frame pixels) in a (height, width, 4) frame."""
+    """Draw the sprite at its pose, in frame pixels, on an empty (height, width, 4) frame."""
     x, y, degrees, scale = pose
     centre = ((sprite.shape[1] - 1) / 2, (sprite.shape[0] - 1) / 2)
     matrix = cv2.getRotationMatrix2D(centre, degrees, scale)
@@ -120,7 +123,7 @@ def make_ground(rng: np.random.Generator) -> np.ndarray:
     grass, gravel = (read_photo(name)[..., 0] for name in ('grass.png', 'gravel.png'))
     y, x = np.mgrid[: grass.shape[0], : grass.shape[1]].astype(np.float32)
     middle = 256 + 0.25 * (x - 256) + 32 * np.sin(x / 70 + rng.uniform(0, 2 * np.pi))
-    # Tufts of grass reach into the path, so its edge follows the brightness of the lawn.
+    # tufts of grass reach into the path: its edge follows the brightness of the lawn
     tufts = cv2.GaussianBlur(grass.astype(np.float32), (0, 0), 3) - grass.mean()
     share = np.clip((58 - 0.8 * tufts - np.abs(y - middle)) / 6 + 0.5, 0, 1)[..., None]
     ground = tone(grass, GRASS) * (1 - share) + tone(gravel, GRAVEL) * share
@@ -128,7 +131,7 @@ def make_ground(rng: np.random.Generator) -> np.ndarray:
 
 
 def view_ground(ground: np.ndarray, u: float, width: int, height: int, scale: float) -> np.ndarray:
-    """What the drifting, turning camera sees at time u in 0..1: (height, width, 3) float32."""
+    """The ground as the drifting, turning camera sees it at time u: (height, width, 3) float32."""
     x, y = 226 + 60 * u, 271 - 30 * u  # where it looks, in ground pixels
     matrix = cv2.getRotationMatrix2D((x, y), 4 * u - 2, (1.02 + 0.06 * u) * scale)
     matrix[:, 2] += (width / 2 - x, height / 2 - y)
@@ -136,7 +139,7 @@ def view_ground(ground: np.ndarray, u: float, width: int, height: int, scale: fl
 
 
 def lay_over(frame: np.ndarray, layer: np.ndarray, scale: float) -> np.ndarray:
-    """The frame (H, W, 3) with a premultiplied layer (H, W, 4) and its soft shadow on top."""
+    """Lay a premultiplied layer (H, W, 4) with its soft shadow over a frame (H, W, 3)."""
     shift = np.array([[1, 0, 4 * scale], [0, 1, 7 * scale]])
     shadow = cv2.warpAffine(layer[..., 3], shift, layer.shape[1::-1])
     shadow = 1 - 0.5 * cv2.GaussianBlur(shadow, (0, 0), 5 * scale)
@@ -148,8 +151,8 @@ def render(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Render the clip: images (T, H, W, 3) uint8 RGB and masks (T, H, W) uint8 with ids 0..3.
 
-    A pixel belongs to the frontmost object that covers more than half of it. The seed varies the
-    ground and the objects' sway, not the story: the cat always hides most of the cup in mid clip.
+    A pixel belongs to the frontmost object that covers more than half of it. The seed changes the
+    ground and how the objects sway. The story stays: in mid clip, the cat hides most of the cup.
     """
     rng = np.random.default_rng(seed)
     ground = make_ground(rng)
@@ -169,3 +172,21 @@ def render(
             masks[t][layer[..., 3] > 0.5] = i
         images[t] = np.clip(np.rint(frame), 0, 255)
     return images, masks
+
+
+def write_frames(folder: Path, images: np.ndarray, masks: np.ndarray, comment: bytes) -> None:
+    """Write images/NNNNN.jpg, each with this comment, and masks/NNNNN.png into the folder."""
+    for name in ('images', 'masks'):
+        (folder / name).mkdir()
+    for t, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        path = folder / f'images/{t:05d}.jpg'
+        Image.fromarray(image).save(path, quality=95, subsampling=0, comment=comment)
+        save_mask(folder / f'masks/{t:05d}.png', mask)
+
+
+def draw_sheet(path: Path, images: np.ndarray, masks: np.ndarray) -> None:
+    """Write a contact sheet of frames with their masks drawn over them."""
+    sheet = ContactSheet()
+    for t, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        sheet.add(overlay(image, mask), f'{t:05d}')
+    sheet.save(path)

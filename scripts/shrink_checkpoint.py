@@ -1,4 +1,4 @@
-"""Write a checkpoint's network in a quarter of its size, for sharing; programs read it like any.
+"""Shrink a checkpoint's network to a quarter of its size, for sharing; all programs can read it.
 
 python scripts/shrink_checkpoint.py saves/own/own_best.pth saves/small.pth
 """
@@ -10,24 +10,27 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from util.errors import UserError, entry_point
+from util.options import Bounded
 
 
 @entry_point
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('checkpoint', type=Path, help='of train.py, or as published')
-    parser.add_argument('output', type=Path)
+    add = parser.add_argument
+    add('checkpoint', type=Path, help='a published checkpoint, or one that train.py wrote')
+    add('output', type=Path, help='the file to write')
+    add(
+        '--short_side', type=int, action=Bounded, least=16, metavar='N',
+        help='the short side the network is best at; programs take it if --size is not given '
+        '(default: what the checkpoint says)',
+    )  # fmt: skip
     args = parser.parse_args(argv)
     if args.output.exists():
-        raise UserError(f'{args.output}: is there already; choose another name')
+        raise UserError(f'{args.output}: already exists; choose another name')
 
-    from model.network import load_network
-    from model.weights import quantize
-    from util.tensor import save_tensors
+    from scripts.shrinking import shrink
 
-    weights = load_network(args.checkpoint).state_dict()
-    small = quantize({name: weight.contiguous() for name, weight in weights.items()})
-    save_tensors(args.output, small)
+    shrink(args.checkpoint, args.output, args.short_side)
     print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB')
 
 

@@ -1,6 +1,7 @@
-"""The method written plainly: the whole memory concatenated, dense softmax, one object at a time.
+"""A plain reference implementation of the method: slow and simple on purpose.
 
-Slow and simple on purpose; the project's own code is compared with it.
+The whole memory is concatenated, the softmax is dense, and objects come one at a time. Tests and
+benchmarks compare the project's own code with it. Legend: T frames, K objects, h w feature cells.
 """
 
 import math
@@ -10,7 +11,10 @@ import torch.nn.functional as F
 
 
 def read(memory_keys, memory_values, query_key, top_k=None, sigma=None):
-    """Keys (CK, T, h, w), values (CV, T, h, w) of memory, query_key (CK, h, w) -> (CV, h, w)."""
+    """Read the memory of one object: keys (CK, T, h, w), values (CV, T, h, w).
+
+    query_key (CK, h, w). Returns (CV, h, w).
+    """
     height, width = query_key.shape[-2:]
     scores = memory_keys.flatten(1).T @ query_key.flatten(1) / math.sqrt(len(query_key))  # N, M
     weights = (scores - scores.max(0).values).exp()
@@ -28,22 +32,23 @@ def read(memory_keys, memory_values, query_key, top_k=None, sigma=None):
 
 
 def aggregate(prob):
-    """(K, H, W) -> (K+1, H, W)."""
+    """Probabilities of K objects (K, H, W) as those of background and objects (K+1, H, W)."""
     joint = torch.cat([(1 - prob).prod(0, keepdim=True), prob]).clamp(1e-7, 1 - 1e-7)
     return (joint / (1 - joint)).log().softmax(0)
 
 
 @torch.no_grad()
 def propagate(network, images, annotations, **options):
-    """-> ids, list of prob: what `frames` yields."""
+    """The last ids that `frames` yields, and all its probabilities in a list."""
     ids, results = zip(*frames(network, images, annotations, **options), strict=True)
     return ids[-1], list(results)
 
 
 def frames(network, images, annotations, *, top_k=50, mem_every=5, sigma=None):
-    """images (T, 3, H, W) in [0, 1], annotations: dict frame -> index mask (H, W).
+    """Propagate through images (T, 3, H, W) in [0, 1].
 
-    Yields (ids, prob (K+1, H, W)) from the first annotated frame on, K as known by then.
+    annotations: frame -> mask of ids (H, W). Yields ids and probabilities (K+1, H, W) from the
+    first annotated frame on, for the K objects known by then.
     """
     height, width = images.shape[-2:]
     top, left = (-height % 16) // 2, (-width % 16) // 2
@@ -53,7 +58,7 @@ def frames(network, images, annotations, *, top_k=50, mem_every=5, sigma=None):
     objects = last = None
     for t in range(first, len(images)):
         normal = F.pad(network.normalize(images[t]), pads)
-        image = normal * network.std + network.mean  # what the network normalises to `normal`
+        image = normal * network.std + network.mean  # the network normalises it to `normal` again
         if objects is not None:
             query = network.encode_query(image[None])
             logits = []
@@ -81,7 +86,7 @@ def frames(network, images, annotations, *, top_k=50, mem_every=5, sigma=None):
 
 
 def remember(network, memory, ids, image, objects, keep):
-    """Append this frame to every object's memory; the previous temporary frame goes."""
+    """Append this frame to every object's memory and drop the frame that was not to be kept."""
     keys, values = network.memorize(image[None], objects[None])
     for channel, i in enumerate(ids):
         kept = [frame for frame in memory.get(i, []) if frame[2]]
@@ -89,9 +94,10 @@ def remember(network, memory, ids, image, objects, keep):
 
 
 def training_loss(network, frames, masks, valid, iteration):
-    """The training loss of spec section 6, sample by sample and object by object.
+    """The training loss, bootstrapped cross entropy, sample by sample and object by object.
 
-    frames (B, 3, 3, H, W), masks (B, 3, H, W) of 0..K, valid (B, K) -> (loss, p).
+    frames (B, 3, 3, H, W), masks (B, 3, H, W) of 0..K, valid (B, K). Returns the loss and p, the
+    share of the hardest pixels that it is averaged over.
     """
     p = 1.0 if iteration < 20_000 else max(0.15, 1 - 0.85 * (iteration - 20_000) / 50_000)
     total = 0

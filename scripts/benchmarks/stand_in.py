@@ -1,6 +1,6 @@
 """Stand-in weights and a small clip: deterministic and meaningless, for benchmarks and tests.
 
-The figures recorded in tests/golden were computed with them, so no constant here may change.
+No constant here may change: the figures recorded in tests/golden were computed with them.
 """
 
 import math
@@ -11,18 +11,22 @@ import torch
 
 
 def weights(shapes):
-    """dict name -> shape: dict name -> tensor, each seeded by its own name."""
+    """Made-up tensors for a network's parameters, by name; each is seeded by its name.
+
+    shapes: name -> shape.
+    """
     return {name: torch.from_numpy(draw(name, tuple(shape))) for name, shape in shapes.items()}
 
 
 def draw(name, shape):
+    """Random values for one parameter, of a scale that keeps activations reasonable."""
     generator = np.random.default_rng(zlib.crc32(name.encode()))
     kind = name.rsplit('.', 1)[1]
     if kind == 'num_batches_tracked':
         return np.zeros(shape, np.int64)
     if kind == 'running_var':
         return generator.uniform(0.5, 1.5, shape).astype(np.float32)
-    if len(shape) == 1 and kind == 'weight':  # scale of a BatchNorm, small where a branch ends
+    if len(shape) == 1 and kind == 'weight':  # a BatchNorm's scale: small at a branch's end
         scale = 0.25 if '.bn3.' in name else 1.0
         return (scale * generator.uniform(0.8, 1.2, shape)).astype(np.float32)
     if kind == 'weight':
@@ -34,7 +38,7 @@ def draw(name, shape):
 
 
 def clip(num_frames=8, height=70, width=100, seed=7):
-    """Two textured boxes that move -> images (T, H, W, 3) uint8, masks (T, H, W) of 0, 1, 2."""
+    """Two textured boxes that move: images (T, H, W, 3) uint8 and masks (T, H, W) of 0, 1, 2."""
     rng = np.random.default_rng(seed)
     images = np.empty((num_frames, height, width, 3), np.uint8)
     masks = np.zeros((num_frames, height, width), np.uint8)

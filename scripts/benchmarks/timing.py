@@ -1,14 +1,18 @@
-"""Measuring two ways to the same result side by side, so that a busy machine is busy for both."""
+"""Time two ways to the same result by turns, so that other work on the machine slows both."""
 
 import ctypes
 import statistics
 import time
 
+import torch
+
+from util.device import peak_resident
+
 
 def in_turn(steps, rounds):
-    """Call functions by turns -> dict name -> seconds of each call.
+    """Call functions by turns; returns the seconds of each call, a list per name.
 
-    steps: dict name -> function; each ends when the device has finished (`.item()`, say).
+    steps: name -> function, which must not return before the device has finished.
     """
     seconds = {name: [] for name in steps}
     for _ in range(rounds):
@@ -20,10 +24,10 @@ def in_turn(steps, rounds):
 
 
 def compare(seconds):
-    """Medians, and the ratio of twin to ours round by round."""
-    ratios = [b / a for a, b in zip(seconds['ours'], seconds['twin'], strict=True)]
+    """Medians of 'ours' and 'reference', and of their ratio round by round."""
+    ratios = [b / a for a, b in zip(seconds['ours'], seconds['reference'], strict=True)]
     medians = {f'{name}, seconds': statistics.median(times) for name, times in seconds.items()}
-    return {**medians, 'twin / ours': statistics.median(ratios), 'spread': spread(ratios)}
+    return {**medians, 'reference / ours': statistics.median(ratios), 'spread': spread(ratios)}
 
 
 def spread(values):
@@ -31,17 +35,18 @@ def spread(values):
 
 
 def matrix_product(device):
-    """-> a function that multiplies two large float32 matrices, and its GFLOP."""
-    import torch
-
+    """A function that multiplies two large float32 matrices, and the GFLOP that this takes."""
     side = 4096
     a, b = (torch.rand(side, side, device=device) for _ in range(2))
     return lambda: (a @ b)[0, 0].item(), 2 * side**3 / 1e9
 
 
 class PeakMemory:
-    """`with PeakMemory() as peak`: peak.mib is then what the process held at most, beyond its
-    resident size before; None where the system cannot tell (it takes Linux)."""
+    """`with PeakMemory() as peak` measures how far the process grows inside the block.
+
+    Attribute: `mib`, the peak of its resident size less the size before, in MiB; None where the
+    system is not Linux and cannot tell.
+    """
 
     mib = None
 
@@ -50,19 +55,17 @@ class PeakMemory:
         return self
 
     def __exit__(self, *_):
-        from util.device import peak_resident
-
         if self.before is not None:
             self.mib = (peak_resident() - self.before) / 2**20
 
     @staticmethod
     def reset():
-        from util.device import peak_resident
-
+        """Start measuring the peak anew; returns the present size in bytes, or None."""
         try:
-            ctypes.CDLL(None).malloc_trim(0)  # what was freed before is no room to hide in
+            # return freed memory to the system first: new allocations would go unseen inside it
+            ctypes.CDLL(None).malloc_trim(0)
             with open('/proc/self/clear_refs', 'w') as file:
-                file.write('5')  # VmHWM starts again from the present size
+                file.write('5')  # resets VmHWM, the peak, to the present size
         except (OSError, AttributeError):
             return None
         return peak_resident()
