@@ -32,7 +32,7 @@ def main(argv=None):
 
     from util.correspondence.run import run  # the heavy libraries: --help does without them
 
-    with naming_options(device='--device', short_side='--size'):
+    with naming_options(model='--model', short_side='--size'):
         run(options)
 
 

@@ -1,4 +1,4 @@
-"""A display that nobody sees, and a hand on it: for tests of real windows."""
+"""A virtual display, and mouse and keys for it: for tests of real windows."""
 
 import contextlib
 import ctypes
@@ -13,7 +13,7 @@ MISSING = [tool for tool in ('Xvfb', 'xdotool') if shutil.which(tool) is None]
 
 @contextlib.contextmanager
 def virtual_display():
-    """-> the name of a display of its own, for as long as `with` lasts."""
+    """A context that starts a new X server; yields the name of its display."""
     read, write = os.pipe()
     words = ['Xvfb', '-displayfd', str(write), '-screen', '0', '1400x900x24', '-nolisten', 'tcp']
     server = subprocess.Popen(words, pass_fds=[write], stderr=subprocess.DEVNULL)
@@ -27,7 +27,10 @@ def virtual_display():
 
 
 def ask_to_close(display, window):
-    """What the window manager does when its x is clicked; xdotool cannot without one."""
+    """Send the request of a window manager whose close button is clicked.
+
+    xdotool cannot do this where no window manager runs.
+    """
 
     class Message(ctypes.Structure):
         _fields_ = (
@@ -42,7 +45,7 @@ def ask_to_close(display, window):
             ('rest', ctypes.c_long * 24),
         )
 
-    x11 = ctypes.CDLL('libX11.so.6')  # xdotool has it, too
+    x11 = ctypes.CDLL('libX11.so.6')  # xdotool depends on it, so it is installed
     x11.XOpenDisplay.restype, x11.XInternAtom.restype = ctypes.c_void_p, ctypes.c_ulong
     connection = ctypes.c_void_p(x11.XOpenDisplay(display.encode()))
     protocols, delete = (
@@ -55,10 +58,11 @@ def ask_to_close(display, window):
 
 
 class RealWindow:
-    """A program of ours with a window, as a process of its own; used with xdotool.
+    """A program of ours with a window, run as a process of its own and operated by xdotool.
 
-    name: a pattern for the window's title; command: script and options. The process lasts as long
-    as `with`, at whose start the window is there; attribute: `window`, its number.
+    name: a pattern for the window's title; command: the script and its options. Entering the
+    context waits for the window, whose number is the attribute `window`; leaving it ends the
+    process.
     """
 
     def __init__(self, display, name, folder, command):
@@ -84,13 +88,13 @@ class RealWindow:
         self.process.wait()
 
     def tool(self, *words):
-        """-> what xdotool prints."""
+        """Run xdotool with these words; returns what it prints."""
         command = ['xdotool', *map(str, words)]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
         return done.stdout.strip()
 
     def wait_for(self, condition):
-        """-> what the condition returns once that is true, a minute from now at the latest."""
+        """Return what `condition` returns once that is true; fails after a minute."""
         deadline = time.monotonic() + 60
         while not (found := condition()):
             assert self.process.poll() is None, self.errors.read_text()

@@ -1,3 +1,5 @@
+"""scripts/baselines.py: what its three ways of following objects score, and mistakes."""
+
 import json
 
 import cv2
@@ -15,7 +17,7 @@ GROUND = cv2.resize(np.random.default_rng(0).integers(0, 255, (12, 16, 3), np.ui
 
 @pytest.fixture
 def sliding(tmp_path):
-    """A disc that slides with its ground, 3 pixels a frame -> a clip with all its masks."""
+    """A clip with all its masks, in which a disc and the ground slide 3 pixels a frame."""
     y, x = np.mgrid[:96, :128]
     mask = ((y - 48) ** 2 + (x - 40) ** 2 < 500).astype(np.uint8)
     images = [np.roll(GROUND, 3 * t, 1) for t in range(8)]
@@ -28,7 +30,7 @@ def run(tmp_path, checkpoint, *argv):
     return json.loads((tmp_path / 'scores.json').read_text())
 
 
-def test_flow_follows_what_slides_and_a_copy_stays(tmp_path, checkpoint, sliding, capsys):
+def test_flow_follows_a_sliding_disc_and_a_copy_does_not(tmp_path, checkpoint, sliding, capsys):
     scores = run(tmp_path, checkpoint, '--clip', sliding, '--size', 96)
     assert scores['flow']['sliding']['J'] > 90 > 70 > scores['copy']['sliding']['J'] > 20
     assert scores.keys() == {'network', 'flow', 'copy'}
@@ -36,10 +38,10 @@ def test_flow_follows_what_slides_and_a_copy_stays(tmp_path, checkpoint, sliding
 
 
 def test_the_union_of_objects_is_scored_where_only_that_is_known(tmp_path, checkpoint, sliding):
-    truth = sliding / 'masks_binary_gt'
-    (sliding / 'masks').rename(truth)
+    ground_truth = sliding / 'masks_binary_gt'
+    (sliding / 'masks').rename(ground_truth)
     (sliding / 'masks').mkdir()
-    mask = np.array(Image.open(truth / '00000.png'))
+    mask = np.array(Image.open(ground_truth / '00000.png'))
     halves = np.where(np.arange(128) < 40, 1, 2) * (mask > 0)
     save_mask(sliding / 'masks' / '00000.png', halves.astype(np.uint8))
     scores = run(tmp_path, checkpoint, '--clip', sliding, '--size', 96)
@@ -56,12 +58,15 @@ def test_a_tree_is_scored_video_by_video(tmp_path, checkpoint):
     'spoil, words',
     [
         (lambda clip: [], 'give --davis or --clip'),
-        (lambda clip: (clip / 'masks' / '00003.png').unlink() or ['--clip', clip], 'its truth'),
+        (
+            lambda clip: (clip / 'masks' / '00003.png').unlink() or ['--clip', clip],
+            'its ground truth',
+        ),
         (lambda clip: ['--clip', clip, '--size', 8], '--size 8: must be at least 16'),
         (lambda clip: ['--clip', clip, '--clip', clip], 'two videos with the name sliding'),
     ],
 )
-def test_mistakes_are_told(tmp_path, checkpoint, sliding, capsys, spoil, words):
+def test_mistakes_are_reported(tmp_path, checkpoint, sliding, capsys, spoil, words):
     with pytest.raises(SystemExit) as stop:
         run(tmp_path, checkpoint, *spoil(sliding))
     assert stop.value.code == 2 and words in capsys.readouterr().err

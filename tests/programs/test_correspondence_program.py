@@ -21,6 +21,7 @@ from scripts.benchmarks.correspondence import true_places
 from tests.helpers import stand_in
 from tests.helpers.coarse_network import CoarseNetwork
 from tests.helpers.propagate_runs import ANY_FILE
+from util.correspondence.run import relate
 from util.files import sha256
 from util.masks import save_mask
 
@@ -43,15 +44,15 @@ def pictures(tmp_path, monkeypatch):
 
 
 def call(line, *, network=NETWORK):
-    """try_correspondence.main with the network at hand, or with None: that of --model."""
+    """Run try_correspondence.py with this network or, if it is None, with the one --model names."""
     words = [*line.split(), *(() if '--model' in line else ('--model', str(ANY_FILE)))]
-    loaded = mock.patch('model.network.load_network', lambda *args, **options: network)
+    loaded = mock.patch('util.correspondence.run.load_network', lambda *args, **options: network)
     with loaded if network else contextlib.nullcontext():
         try_correspondence.main(words)
 
 
 def refused(capsys, line, **options):
-    """The one sentence on stderr with which it gives up."""
+    """The one line on stderr with which the program refuses these options."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as end:
         call(line, **options)
@@ -83,17 +84,29 @@ def test_json_of_a_mask_names_it(pictures):
     assert entry['mask'] == 'mask.png' and 0 < entry['probability'] <= 1
 
 
-def test_another_point_gives_another_picture_and_the_same_point_the_same(pictures):
+def test_the_picture_depends_on_the_point_and_on_nothing_else(pictures):
     for name, point in (('a', '10,20'), ('b', '10,20'), ('c', '60,40')):
         call(f'left.png right.png --point {point} --save {name}.png')
     a, b, c = (np.array(Image.open(f'{name}.png')) for name in 'abc')
     assert (a == b).all() and (a != c).any()
 
 
-def test_without_pictures_it_takes_the_motorcycle(pictures):
+def test_without_pictures_it_uses_the_motorcycle(pictures):
     call('--point 370,250 --save out.png --json out.json --size 64')
     assert 'motorcycle_left' in json.loads((pictures / 'out.json').read_text())['source']
     assert (pictures / 'out.png').exists()
+
+
+@pytest.mark.parametrize(
+    'best, option, used',
+    [(None, '', 480), (64, '', 64), (64, '--size 96', 96), (64, '--size -1', -1)],
+)
+def test_size_is_what_the_network_is_best_at_unless_it_is_given(
+    pictures, monkeypatch, best, option, used
+):
+    monkeypatch.setattr(NETWORK, 'short_side', best)
+    call(f'left.png right.png --point 3,4 --json out.json {option}')
+    assert json.loads((pictures / 'out.json').read_text())['size'] == used
 
 
 MISTAKES = [
@@ -106,13 +119,16 @@ MISTAKES = [
     ('left.png right.png --point 64,4 --save out.png', '--point 64,4: outside the source, which'),
     ('left.png right.png --point 4,48 --save out.png', 'choose X in 0..63 and Y in 0..47'),
     ('left.png right.png --point=-1,4 --save out.png', '--point -1,4: outside the source'),
-    ('left.png right.png --point 3,4 --mask mask.png --save out.png', '--point and --mask: one of'),
+    (
+        'left.png right.png --point 3,4 --mask mask.png --save out.png',
+        '--point and --mask: only one',
+    ),
     ('left.png right.png --mask none.png --save out.png', 'none.png: no such file'),
     ('left.png right.png --mask text.png --save out.png', 'text.png: cannot be read as an image'),
     ('left.png right.png --mask small.png --save out.png', 'small.png: the mask is 30x20, its'),
     ('left.png right.png --mask empty.png --save out.png', 'empty.png: every pixel is background'),
-    ('left.png right.png --save out.png', '--save: of which place? name it with --point X,Y or'),
-    ('left.png right.png --json out.json', '--json: of which place? name it with --point X,Y or'),
+    ('left.png right.png --save out.png', '--save: nothing to find; say what with --point X,Y or'),
+    ('left.png right.png --json out.json', '--json: nothing to find; say what with --point X,Y or'),
     ('left.png right.png --point 3,4 --save out.gif', '--save out.gif: must end in .png'),
     ('left.png right.png --point 3,4 --json out.png', '--json out.png: must end in .json'),
     ('left.png right.png --point 3,4 --save no/out.png', '--save no/out.png: cannot be written'),
@@ -138,13 +154,13 @@ def test_a_size_too_small_is_named(pictures, capsys):
     assert '--size 8: must be at least 16' in refused(capsys, 'left.png right.png --size 8')
 
 
-def test_an_absent_checkpoint_is_named_as_everywhere(pictures, capsys):
+def test_a_missing_checkpoint_is_named(pictures, capsys):
     line = 'left.png right.png --point 3,4 --save out.png --model none.pth'
     refusal = refused(capsys, line, network=None)
-    assert 'none.pth: no such checkpoint; name one with --model' in refusal
+    assert 'none.pth: no such checkpoint; ' in refusal and '(--model)' in refusal
 
 
-def test_help_loads_nothing_heavy():
+def test_help_imports_nothing_heavy():
     code = (
         'import sys, try_correspondence\n'
         'try: try_correspondence.main(["--help"])\n'
@@ -157,9 +173,9 @@ def test_help_loads_nothing_heavy():
     assert done.stdout.splitlines()[-1] == '[]'
 
 
-def test_the_short_side_is_the_network_s_and_the_answer_the_picture_s(pictures):
+def test_the_network_sees_the_short_side_and_answers_are_in_pixels_of_the_picture(pictures):
     picture = np.array(Image.open('left.png'))
-    pair = try_correspondence.relate(NETWORK, picture, picture, 96)
+    pair = relate(NETWORK, picture, picture, 96)
     assert pair.source.network_size == scaled((48, 64), 96) == (96, 128)
     assert pair.source.shape == (6, 8) and pair.weights.shape == (48, 48)
     x, y = pair.of_point((50, 30)).point
@@ -167,7 +183,7 @@ def test_the_short_side_is_the_network_s_and_the_answer_the_picture_s(pictures):
 
 
 def motorcycle_pair():
-    """-> a Correspondence of the motorcycle without weights yet, and its disparity."""
+    """A Correspondence of the motorcycle whose weights are still 0, and its disparity."""
     disparity = stereo_motorcycle()[2]
     grid = Grid(disparity.shape, scaled(disparity.shape, 480))
     num_cells = grid.shape[0] * grid.shape[1]
@@ -175,7 +191,7 @@ def motorcycle_pair():
 
 
 def test_the_true_places_of_the_benchmark_show_the_same_colours():
-    """scikit-image's docstring gives the disparity's direction the other way round."""
+    """A check of the sign: scikit-image's docstring states the opposite direction."""
     left, right, disparity = stereo_motorcycle()
     pair, _ = motorcycle_pair()
     cells, places = true_places(pair, disparity)
@@ -187,17 +203,21 @@ def test_the_true_places_of_the_benchmark_show_the_same_colours():
 
 
 def run_benchmark(monkeypatch, capsys, pair):
-    monkeypatch.setattr('try_correspondence.relate', lambda *args: pair)
-    monkeypatch.setattr('model.network.load_network', lambda *args, **options: NETWORK)
+    """The figures that it prints for a Correspondence given in advance."""
+    module = 'scripts.benchmarks.correspondence'
+    monkeypatch.setattr(f'{module}.relate', lambda *args: pair)
+    monkeypatch.setattr(f'{module}.load_network', lambda *args, **options: NETWORK)
     benchmark.main(['correspondence'])
     return dict(line.split(': ') for line in capsys.readouterr().out.splitlines())
 
 
-def test_the_benchmark_finds_all_points_with_a_perfect_w_and_none_without_one(monkeypatch, capsys):
+def test_the_benchmark_finds_all_points_with_perfect_weights_and_none_with_zeros(
+    monkeypatch, capsys
+):
     pair, disparity = motorcycle_pair()
     figures = run_benchmark(monkeypatch, capsys, pair)
     assert figures['within 2 cells, network'] == '0.0%'
-    assert figures['points that no cell takes from'] == figures['pair'].split()[4]
+    assert figures['points that no cell reads from'] == figures['pair'].split()[4]
     for cell, place in zip(*true_places(pair, disparity), strict=True):
         pair.weights[cell, pair.target.cell(place)] = 1
     perfect = run_benchmark(monkeypatch, capsys, pair)

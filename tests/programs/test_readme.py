@@ -120,14 +120,14 @@ def test_speed_commands_run(capsys):
         small = ['--rounds', '1', '--crop', '32', '-b', '1', '--size', '48x64', '--frames', '4']
         module.main([*argv, *small, '--device', 'cpu'])
     printed = capsys.readouterr().out
-    assert 'twin / ours' in printed and 'stage 2, ours, samples/s' in printed
+    assert 'reference / ours' in printed and 'stage 2, ours, samples/s' in printed
 
 
 def test_correspondence_commands_run(workplace, monkeypatch, capsys):
     """The window is tried in test_correspondence_window.py."""
     shown = []
-    monkeypatch.setattr('util.correspondence.window.check_display', lambda: None)
-    monkeypatch.setattr('util.correspondence.window.show', shown.append)
+    monkeypatch.setattr('util.correspondence.options.check_display', lambda: None)
+    monkeypatch.setattr('util.correspondence.run.show', shown.append)
     monkeypatch.setattr('scripts.benchmarks.correspondence.SHORT_SIDE', 64)
     for name, frame in (('left', '00000'), ('right', '00001')):
         (workplace / f'{name}.png').symlink_to(workplace / 'frames' / f'{frame}.png')

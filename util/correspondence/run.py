@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dataset.sizes import fit_mask, resize_image, size_for_network
-from inference_core import load_for_inference
+from dataset.sizes import Size, fit_mask, resize_image, size_for_network
 from model.correspondence import Correspondence, Grid, correspond
-from model.network import PropagationNetwork
+from model.network import PropagationNetwork, load_network
 from util.correspondence.options import CorrespondenceOptions
 from util.correspondence.window import Viewer, save_picture, show
-from util.device import configure_torch
+from util.device import choose_device, configure_torch
 from util.errors import UserError
 from util.files import save_json
 from util.images import read_image
@@ -30,7 +29,7 @@ def run(options: CorrespondenceOptions) -> None:
     mask = load_source_mask(options.mask, source.shape[:2]) if options.mask else None
     check_points(options.points, source.shape[:2])
     model = choose_model(options.network.model)
-    network = load_for_inference(model, options.network.device)
+    network = load_network(model, choose_device(options.network.device), for_inference=True)
     short_side = choose_short_side(options.size, network.short_side)
     pair = relate(network, source, target, short_side)
     titles = (f'source: {options.source.name}', f'target: {options.target.name}')
@@ -48,7 +47,7 @@ def run(options: CorrespondenceOptions) -> None:
         save_json(options.json, summarize(options, model, short_side, viewer))
 
 
-def load_source_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
+def load_source_mask(path: Path, size: Size) -> np.ndarray:
     """Read which pixels of the source to find: bool (H, W), True where the image is not 0.
 
     size: (H, W) of the source. Raises UserError for another size, or if no pixel is chosen.
@@ -60,7 +59,7 @@ def load_source_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def check_points(points: Iterable[tuple[int, int]], size: tuple[int, int]) -> None:
+def check_points(points: Iterable[tuple[int, int]], size: Size) -> None:
     """Raise UserError for a point (x, y) outside the source, whose size is (H, W)."""
     height, width = size
     for x, y in points:

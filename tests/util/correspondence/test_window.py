@@ -1,5 +1,5 @@
-"""The window of try_correspondence.py: its logic without a display, and a real click in a real
-window on a virtual one (Xvfb and xdotool)."""
+"""The window of try_correspondence.py: its logic without a display, and real clicks in a real
+window on a virtual display (Xvfb and xdotool)."""
 
 import os
 import subprocess
@@ -17,8 +17,10 @@ from model.correspondence import Correspondence, Grid
 from model.network import load_network
 from tests.helpers import stand_in
 from tests.helpers.virtual_display import MISSING, RealWindow, ask_to_close, virtual_display
+from util.correspondence.display import VARIABLES, check_display
 from util.correspondence.picture import BOX, GAP, TITLE, write
-from util.correspondence.window import Viewer, check_display
+from util.correspondence.run import relate
+from util.correspondence.window import Viewer
 from util.errors import UserError
 
 LEFT = (cv2.EVENT_LBUTTONDOWN, cv2.EVENT_MOUSEMOVE, cv2.EVENT_LBUTTONUP)
@@ -27,7 +29,7 @@ needs_display = pytest.mark.skipif(bool(MISSING), reason=f'not installed: {", ".
 
 
 def identity_viewer(size, folder='.'):
-    """Two grey pictures of one size, and a W that takes each cell from its like."""
+    """A Viewer of two grey pictures of one size, each of whose cells matches its own place."""
     grid = Grid(size, size)
     pair = Correspondence(torch.eye(grid.shape[0] * grid.shape[1]), grid, grid)
     picture = np.full((*size, 3), 128, np.uint8)
@@ -35,14 +37,17 @@ def identity_viewer(size, folder='.'):
 
 
 def drag(viewer, buttons, *places):
-    """Press at the first place of the canvas, move to the others, release at the last."""
+    """Press at the first of these places of the canvas, move to the others, release at the last."""
     down, move, up = buttons
     for event, place in ((down, places[0]), *((move, p) for p in places[1:]), (up, places[-1])):
         viewer.on_mouse(event, *place)
 
 
 def on_canvas(viewer, x, y, column=0):
-    """The pixel of the canvas for a place in a picture given in parts of its sides."""
+    """The pixel of the canvas for a place in a picture, given as fractions of its sides.
+
+    column: 0 for the source, 1 for the target.
+    """
     height, width = viewer.board.source.size
     factor = BOX / max(height, width)
     left = GAP + column * (BOX + GAP) + (BOX - width * factor) / 2
@@ -51,14 +56,14 @@ def on_canvas(viewer, x, y, column=0):
 
 @pytest.mark.parametrize('size', [(96, 128), (50, 71), (1000, 700), (40, 300)])
 def test_the_heat_on_the_target_is_where_the_source_was_clicked(size):
-    """On the canvas, whatever the pictures are scaled by."""
+    """They agree on the canvas, however much the pictures are scaled."""
     viewer = identity_viewer(size)
     before = viewer.draw()
     half_cell = 8 * BOX / max(size) + 2
     for place in [(0.02, 0.03), (0.5, 0.5), (0.3, 0.8), (0.97, 0.98)]:
         x, y = on_canvas(viewer, *place)
         drag(viewer, LEFT, (x, y))
-        viewer.points = []  # without the mark in the source, and none in the target:
+        viewer.points = []  # no mark in the source, and none in the target: only the heat changes
         viewer.matches = [match._replace(point=None) for match in viewer.matches]
         change = np.abs(
             viewer.draw()[: viewer.board.bottom].astype(int) - before[: viewer.board.bottom]
@@ -83,7 +88,7 @@ def test_dragging_moves_the_point_and_stops_at_the_border():
     assert viewer.points == [(127, 0)]
 
 
-def test_neither_hovering_nor_clicks_beside_the_source_do_anything():
+def test_neither_hovering_nor_clicking_beside_the_source_does_anything():
     viewer = identity_viewer((96, 128))
     viewer.on_mouse(cv2.EVENT_MOUSEMOVE, *on_canvas(viewer, 0.5, 0.5))
     for buttons in (LEFT, RIGHT):
@@ -105,7 +110,7 @@ def test_a_right_drag_paints_a_mask_in_place_of_the_point_and_a_click_removes_it
     assert viewer.mask is None and viewer.points == [(64, 48)]
 
 
-def test_c_clears_and_q_and_escape_end():
+def test_c_clears_and_q_and_escape_quit():
     viewer = identity_viewer((96, 128))
     blank = viewer.draw()
     drag(viewer, LEFT, on_canvas(viewer, 0.5, 0.5))
@@ -121,7 +126,7 @@ def test_c_clears_and_q_and_escape_end():
         assert viewer.done
 
 
-def test_s_saves_what_is_seen_and_never_over_another_file(tmp_path):
+def test_s_saves_what_is_shown_and_never_overwrites_a_file(tmp_path):
     viewer = identity_viewer((96, 128), tmp_path)
     viewer.set_points([(30, 30), (90, 60)])
     seen = viewer.draw()
@@ -134,13 +139,13 @@ def test_s_saves_what_is_seen_and_never_over_another_file(tmp_path):
     assert names[1] in viewer.message and (viewer.draw() != seen).any()
 
 
-def test_a_save_that_fails_is_told_in_the_window(tmp_path):
+def test_a_failed_save_is_reported_in_the_window(tmp_path):
     viewer = identity_viewer((96, 128), tmp_path / 'gone')
     viewer.on_key(ord('s'))
     assert 'cannot save' in viewer.message and 'No such file' in viewer.message
 
 
-def test_a_point_that_is_nowhere_in_the_target_is_said_to_be():
+def test_a_point_found_nowhere_in_the_target_is_reported():
     viewer = identity_viewer((96, 128))
     viewer.pair.weights = torch.zeros_like(viewer.pair.weights)
     blank = viewer.draw()
@@ -157,7 +162,8 @@ def test_a_long_line_is_cut_to_its_room():
 
 
 def no_display(monkeypatch, **variables):
-    for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM'):
+    """The message of `check_display` with only these environment variables set."""
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -168,19 +174,19 @@ def no_display(monkeypatch, **variables):
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='elsewhere a window needs no DISPLAY')
-def test_no_display_is_told_in_a_sentence(monkeypatch):
+def test_a_missing_display_is_reported_in_a_sentence(monkeypatch):
     assert 'DISPLAY is not set' in no_display(monkeypatch)
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='elsewhere a window needs no DISPLAY')
-def test_a_display_that_does_not_answer_is_told_in_a_sentence(monkeypatch):
-    """Qt would abort the process."""
+def test_a_display_that_does_not_answer_is_reported_in_a_sentence(monkeypatch):
+    """Although Qt would abort the process."""
     no_display(monkeypatch, DISPLAY=':987')
 
 
 @pytest.fixture
 def real_window(tmp_path, checkpoint):
-    """try_correspondence.py in a window, on left.png and right.png."""
+    """try_correspondence.py in a window, with left.png and right.png."""
     left, right = two_pictures()
     Image.fromarray(left).save(tmp_path / 'left.png')
     Image.fromarray(right).save(tmp_path / 'right.png')
@@ -195,10 +201,10 @@ def real_window(tmp_path, checkpoint):
 
 @pytest.fixture
 def expected(checkpoint):
-    """The same without a window."""
+    """A Viewer of the same pictures without a window."""
     network = load_network(checkpoint, for_inference=True)
     left, right = two_pictures()
-    pair = try_correspondence.relate(network, left, right, None)
+    pair = relate(network, left, right, None)
     return Viewer(pair, left, right, ('source: left.png', 'target: right.png'))
 
 
@@ -208,7 +214,7 @@ def two_pictures():
 
 
 def save(real_window, number):
-    """Press s -> the picture, the how manieth it is."""
+    """Press s and read the picture that it saves, the `number`-th of this window."""
     path = real_window.folder / f'correspondence_{number:03}.png'
     real_window.tool('windowfocus', real_window.window, 'key', 's')
     real_window.wait_for(path.exists)
@@ -228,13 +234,15 @@ def test_a_real_click_in_a_real_window(real_window, expected):
         best = int(expected.pair.weights[expected.pair.source.cell(expected.points[0])].argmax())
         assert expected.matches[0].point == expected.pair.target.centre(best)
         assert (picture[target] != first[target]).any()
-        assert (picture == expected.picture()).all(), 'what was computed without a window'
+        assert (picture == expected.picture()).all(), (
+            'it differs from what is drawn without a window'
+        )
     ask_to_close(real_window.display, int(real_window.window))
     assert real_window.process.wait(30) == 0, real_window.errors.read_text()
 
 
 @needs_display
-def test_a_real_drag_with_the_right_button_paints_and_q_ends(real_window, expected):
+def test_a_real_drag_with_the_right_button_paints_and_q_quits(real_window, expected):
     places = [on_canvas(expected, 0.3, 0.4), on_canvas(expected, 0.6, 0.5)]
     move = [('mousemove', '--window', real_window.window, *place) for place in places]
     real_window.tool(*move[0], 'mousedown', 3, *move[1], 'mouseup', 3)
@@ -246,18 +254,17 @@ def test_a_real_drag_with_the_right_button_paints_and_q_ends(real_window, expect
 
 
 @needs_display
-def test_a_display_that_answers_is_good(monkeypatch):
+def test_a_display_that_answers_is_accepted(monkeypatch):
     with virtual_display() as display:
         monkeypatch.setenv('DISPLAY', display)
         check_display()
 
 
 def test_without_a_display_the_program_says_so_before_it_loads_anything(tmp_path):
-    """As a process of its own: nothing aborts, one sentence, exit code 2."""
+    """Run as a process of its own: it does not abort, prints one sentence and exits with 2."""
     if sys.platform != 'linux':
         pytest.skip('elsewhere a window needs no DISPLAY')
-    hidden = ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     command = [sys.executable, Path(try_correspondence.__file__), '--model', tmp_path / 'none.pth']
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
