@@ -13,8 +13,8 @@ from util.evaluation.options import (
     BenchmarkOptions,
     add_evaluation_options,
     evaluation_options,
-    run_benchmark,
 )
+from util.evaluation.program import run_benchmark
 
 
 @entry_point

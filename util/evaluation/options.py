@@ -1,10 +1,10 @@
-"""The command line that the benchmark programs share, and their one deferred import."""
+"""The command line that the benchmark programs share."""
 
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from util.errors import UserError, naming_options
+from util.errors import UserError
 from util.options import (
     MAX_WORKERS,
     Bounded,
@@ -78,15 +78,3 @@ def evaluation_options(args: argparse.Namespace, output: str) -> EvaluationOptio
         resume=args.resume,
         zip=wants_zip,
     )
-
-
-def run_benchmark(
-    benchmark: BenchmarkOptions, options: EvaluationOptions, root_option: str
-) -> None:
-    """Segment and score a benchmark. Libraries of the network are loaded here and not before."""
-    from util.evaluation.run import evaluate
-
-    with naming_options(
-        root=root_option, short_side='--size', model='--model', compiled='--compile'
-    ):
-        evaluate(benchmark, options)
