@@ -5,8 +5,9 @@ Perazzi et al., CVPR 2016, section 4 (J, F); Pont-Tuset et al., arXiv:1704.00675
 
 import csv
 import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from vos_benchmark.evaluator import Evaluator
@@ -15,110 +16,147 @@ from util.errors import UserError
 from util.files import atomic_write, save_json
 from util.masks import load_foreground, load_mask
 
+ObjectName = int | Literal['mean', '']  # an id; else the row is a video's or the overall mean
+COLUMNS = ('video', 'object', 'J&F', 'J', 'F')
+
 
 class Score(NamedTuple):
-    """In percent, means over frames."""
+    """J and F in percent, each the mean over the frames."""
 
     j: float
     f: float
 
     @property
-    def jf(self):
+    def jf(self) -> float:
         return (self.j + self.f) / 2
 
 
-def score_masks(pairs):
-    """pairs of (truth, prediction), uint8 (H, W) masks of ids, in order -> dict id -> Score.
+class Row(NamedTuple):
+    """A line of the table of scores, in percent."""
 
-    DAVIS leaves out the first frame (it is given) and the last: do so before calling.
+    video: str  # 'overall' in the first row
+    object: ObjectName
+    jf: float
+    j: float
+    f: float
+
+
+def score_masks(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[int, Score]:
+    """Score the frames of one video, in order; returns a dict id -> Score.
+
+    pairs: (ground truth, prediction), both uint8 (H, W) of ids. DAVIS does not score the first
+    frame, whose mask is given, nor the last: leave them out.
     """
     evaluator = Evaluator()
-    for truth, prediction in pairs:
-        evaluator.feed_frame(prediction, truth)
+    for ground_truth, prediction in pairs:
+        evaluator.feed_frame(prediction, ground_truth)
     region, boundary = evaluator.conclude()
     return {number: Score(region[number], boundary[number]) for number in sorted(region)}
 
 
-def mean_score(scores):
-    """Scores of objects -> their mean; every object counts once, however many its video has."""
+def mean_score(scores: Iterable[Score]) -> Score:
+    """The mean of the scores of objects; each counts once, however many its video has."""
     return Score(*np.mean([tuple(score) for score in scores], 0).tolist())
 
 
-def score_video(truth, folder, *, all_frames=False, binary=None):
-    """truth: dict file name -> path of the true mask; folder: predictions -> dict id -> Score.
+def score_video(
+    ground_truth: Mapping[str, Path],
+    folder: str | Path,
+    *,
+    all_frames: bool = False,
+    binary: bool | None = None,
+) -> dict[int, Score]:
+    """Score a folder of predicted masks; returns a dict id -> Score.
 
-    binary: any id is foreground; by default so where truth and prediction each have one id, and
-    not the same (0/255 and 0/1 masks). Raises UserError for a missing frame, another size or ids
-    that the truth does not know.
+    Arguments:
+        ground_truth: dict file name -> path of the mask it is compared with.
+        folder: holds a prediction under each of these names.
+        all_frames: score the first and the last frame as well.
+        binary: any id is foreground. By default this is so if ground truth and predictions have
+            one id each (0/255 against 0/1 masks, for example).
+
+    Raises UserError for a missing frame, a mask of another size, or an id that the ground truth
+    does not have.
     """
     folder = Path(folder)
-    missing = [name for name in truth if not (folder / name).is_file()]
+    missing = [name for name in ground_truth if not (folder / name).is_file()]
     if missing:
-        raise UserError(f'{folder / missing[0]}: no such mask ({len(missing)} frames are missing)')
-    names = sorted(truth)
+        raise UserError(f'{folder / missing[0]}: no such mask (missing frames: {len(missing)})')
+    names = sorted(ground_truth)
     if len(names) < 3 and not all_frames:
-        raise UserError(f'{folder}: {len(names)} frames; DAVIS leaves out the first and the last')
+        raise UserError(
+            f'{folder}: {len(names)} frames; at least 3 are needed, as DAVIS does not score the '
+            'first and the last'
+        )
     load = load_foreground if binary else load_mask
-    true_ids, ids = ids_of(truth.values(), load), ids_of((folder / name for name in names), load)
+    true_ids = ids_in(ground_truth.values(), load)
+    ids = ids_in((folder / name for name in names), load)
     if binary is None and len(true_ids) == len(ids) == 1:
         load, ids = load_foreground, true_ids
     if ids - true_ids:
-        raise UserError(f'{folder}: ids {sorted(ids - true_ids)}, the truth has {sorted(true_ids)}')
+        raise UserError(
+            f'{folder}: ids {sorted(ids - true_ids)}, but the ground truth has {sorted(true_ids)}'
+        )
     if not true_ids:
-        raise UserError(f'{folder}: the truth shows no object')
+        raise UserError(f'{folder}: the ground truth shows no object')
     chosen = names if all_frames else names[1:-1]
-    return score_masks(pair(truth[name], folder / name, load) for name in chosen)
+    return score_masks(load_pair(ground_truth[name], folder / name, load) for name in chosen)
 
 
-def pair(true_path, path, load):
-    truth, prediction = load(true_path), load(path)
-    if truth.shape != prediction.shape:
-        sizes = f'{prediction.shape[1]}x{prediction.shape[0]}, the truth {truth.shape[1]}x'
-        raise UserError(f'{path}: the mask is {sizes}{truth.shape[0]}')
-    return truth, prediction
+def load_pair(
+    ground_truth: Path, prediction: Path, load: Callable[[Path], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Load two masks, which must have the same size."""
+    expected, found = load(ground_truth), load(prediction)
+    if expected.shape != found.shape:
+        sizes = [f'{mask.shape[1]}x{mask.shape[0]}' for mask in (found, expected)]
+        raise UserError(f'{prediction}: the mask is {sizes[0]}, the ground truth {sizes[1]}')
+    return expected, found
 
 
-def ids_of(paths, load):
-    return set().union(*(np.unique(load(path)).tolist() for path in paths)) - {0}
+def ids_in(paths: Iterable[Path], load: Callable[[Path], np.ndarray]) -> set[int]:
+    """The ids in all these masks, without the background."""
+    return {number for path in paths for number in np.unique(load(path)).tolist()} - {0}
 
 
-def check_not_same(truth, predictions):
-    """Raise UserError if the predictions are the truth's own files: 100 % would mean nothing."""
-    if Path(truth).resolve() == Path(predictions).resolve():
-        raise UserError(f'{predictions}: is the truth itself; give the folder of predictions')
+def check_not_same(ground_truth: str | Path, predictions: str | Path) -> None:
+    """Raise UserError if both are one folder: 100 % would mean nothing."""
+    if Path(ground_truth).resolve() == Path(predictions).resolve():
+        raise UserError(f'{predictions}: is the ground-truth folder; pass the predictions')
 
 
-def table(scores):
-    """dict video -> dict id -> Score: rows (video, object, J&F, J, F), overall first.
+def table(scores: Mapping[str, Mapping[int, Score]]) -> list[Row]:
+    """Tabulate scores by video and id: the overall mean first, then each video and its objects.
 
-    Overall is the mean over objects, as DAVIS 2017 counts; a video's row is the mean over its own.
+    The overall mean is over objects, as in DAVIS 2017. A video with several objects has a row for
+    their mean.
     """
     objects = [score for of_video in scores.values() for score in of_video.values()]
-    rows = [('overall', '', mean_score(objects))]
+    rows: list[tuple[str, ObjectName, Score]] = [('overall', '', mean_score(objects))]
     for video, of_video in scores.items():
         if len(of_video) > 1:
             rows.append((video, 'mean', mean_score(of_video.values())))
         rows += [(video, number, score) for number, score in of_video.items()]
-    return [(video, number, score.jf, score.j, score.f) for video, number, score in rows]
+    return [Row(video, name, score.jf, score.j, score.f) for video, name, score in rows]
 
 
-def print_table(rows):
-    width = max(len(str(row[0])) for row in rows)
+def print_table(rows: Sequence[Row]) -> None:
+    """Print the table of scores with one decimal."""
+    width = max(len(row.video) for row in rows)
     print(f'{"video":<{width}} object   J&F     J     F')
-    for video, number, *figures in rows:
-        print(f'{video:<{width}} {number:>6}' + ''.join(f' {figure:5.1f}' for figure in figures))
+    for row in rows:
+        figures = ''.join(f' {figure:5.1f}' for figure in row[2:])
+        print(f'{row.video:<{width}} {row.object:>6}{figures}')
 
 
-def save_table(rows, folder):
-    """scores.csv and scores.json, in percent."""
+def save_table(rows: Sequence[Row], folder: str | Path) -> None:
+    """Write scores.csv and scores.json into a folder."""
     text = io.StringIO(newline='')
     writer = csv.writer(text)
-    writer.writerow(('video', 'object', 'J&F', 'J', 'F'))
+    writer.writerow(COLUMNS)
     writer.writerows((*row[:2], *(f'{figure:.4f}' for figure in row[2:])) for row in rows)
     with atomic_write(Path(folder) / 'scores.csv') as part:
-        # names of videos are names of folders, which need not be UTF-8
+        # Names of videos are names of folders, which need not be valid UTF-8.
         part.write_text(text.getvalue(), errors='surrogateescape', newline='')
-    overall, *rest = (
-        dict(zip(('video', 'object', 'J&F', 'J', 'F'), row, strict=True)) for row in rows
-    )
+    overall, *rest = (dict(zip(COLUMNS, row, strict=True)) for row in rows)
     save_json(Path(folder) / 'scores.json', {'overall': overall, 'rows': rest})

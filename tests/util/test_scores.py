@@ -1,8 +1,11 @@
+"""Scores of masks against ground truth: by hand, from folders, and from the command line."""
+
 import csv
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from scripts import score
 from util.masks import save_mask
@@ -10,7 +13,7 @@ from util.scores import mean_score, score_masks, score_video
 
 
 def boxes(num_frames=5, shift=0):
-    """Two boxes, ids 1 and 4, `shift` pixels to the right."""
+    """Masks (T, 40, 60) of two boxes with ids 1 and 4, moved `shift` pixels to the right."""
     masks = np.zeros((num_frames, 40, 60), np.uint8)
     masks[:, 5:15, 5 + shift : 25 + shift] = 1
     masks[:, 20:35, 10 + shift : 30 + shift] = 4
@@ -24,50 +27,51 @@ def write(folder, masks, **options):
     return folder
 
 
-def truth_of(folder):
+def ground_truth_in(folder):
+    """Dict file name -> path, as `score_video` takes it."""
     return {path.name: path for path in folder.iterdir()}
 
 
-def test_the_truth_scores_a_hundred():
+def test_the_ground_truth_scores_100():
     scores = score_masks(zip(boxes(), boxes(), strict=True))
     assert scores == {1: (100, 100), 4: (100, 100)}
 
 
-def test_j_is_intersection_over_union_by_hand():
+def test_j_is_the_intersection_over_union_counted_by_hand():
     scores = score_masks(zip(boxes(shift=5), boxes(), strict=True))
     assert scores[1].j == pytest.approx(100 * 15 / 25)
     assert scores[1].jf == pytest.approx((scores[1].j + scores[1].f) / 2)
     assert mean_score(scores.values()).j == pytest.approx(60)
 
 
-def test_first_and_last_frame_do_not_count(tmp_path):
-    truth = write(tmp_path / 'truth', boxes())
+def test_the_first_and_the_last_frame_are_not_scored(tmp_path):
+    ground_truth = ground_truth_in(write(tmp_path / 'ground_truth', boxes()))
     predicted = boxes()
     predicted[[0, -1]] = 0
     folder = write(tmp_path / 'predicted', predicted)
-    assert score_video(truth_of(truth), folder)[1].j == 100
-    assert score_video(truth_of(truth), folder, all_frames=True)[1].j == pytest.approx(60)
+    assert score_video(ground_truth, folder)[1].j == 100
+    assert score_video(ground_truth, folder, all_frames=True)[1].j == pytest.approx(60)
 
 
-def test_0_255_against_index_masks_of_one_object_is_foreground(tmp_path):
+def test_masks_of_0_and_255_match_masks_of_one_id(tmp_path):
     foreground = (boxes() == 1).astype(np.uint8)
-    truth = write(tmp_path / 'truth', foreground)
+    ground_truth = ground_truth_in(write(tmp_path / 'ground_truth', foreground))
     folder = write(tmp_path / 'predicted', foreground * 255, palette=None)
-    assert score_video(truth_of(truth), folder) == {1: (100, 100)}
+    assert score_video(ground_truth, folder) == {1: (100, 100)}
 
 
 @pytest.fixture
 def trees(tmp_path):
-    """Truth and predictions of two videos -> their folders."""
-    for name in ('truth', 'predictions'):
-        write(tmp_path / name / 'a', boxes(shift=len(name) % 5))
+    """The folders of the ground truth and of the predictions of two videos."""
+    for shift, name in enumerate(('ground_truth', 'predictions')):
+        write(tmp_path / name / 'a', boxes(shift=shift))
         write(tmp_path / name / 'b', (boxes() == 1).astype(np.uint8))
-    return tmp_path / 'truth', tmp_path / 'predictions'
+    return tmp_path / 'ground_truth', tmp_path / 'predictions'
 
 
-def test_command_prints_and_writes_every_row(trees, capsys):
-    truth, predictions = trees
-    score.main([str(truth), str(predictions)])
+def test_the_command_prints_and_writes_every_row(trees, capsys):
+    ground_truth, predictions = trees
+    score.main([str(ground_truth), str(predictions)])
     printed = capsys.readouterr().out.splitlines()
     rows = list(csv.reader((predictions / 'scores.csv').read_text().splitlines()))
     assert [row[:2] for row in rows[1:]] == [
@@ -86,40 +90,38 @@ def test_command_prints_and_writes_every_row(trees, capsys):
 
 
 def test_a_subset_can_be_named_or_listed(trees, capsys, tmp_path):
-    truth, predictions = map(str, trees)
+    ground_truth, predictions = map(str, trees)
     (tmp_path / 'val.txt').write_text('b\n')
     for option in (['--videos', 'b'], ['--list', str(tmp_path / 'val.txt')]):
-        score.main([truth, predictions, *option])
+        score.main([ground_truth, predictions, *option])
         assert capsys.readouterr().out.splitlines()[1].split() == ['overall', *['100.0'] * 3]
 
 
-def drop_frame(truth, predictions):
+def drop_frame(ground_truth, predictions):
     (predictions / 'a' / '00002.png').unlink()
 
 
-def drop_video(truth, predictions):
+def drop_video(ground_truth, predictions):
     for path in (predictions / 'b').iterdir():
         path.unlink()
     (predictions / 'b').rmdir()
 
 
-def other_size(truth, predictions):
+def change_size(ground_truth, predictions):
     save_mask(predictions / 'a' / '00002.png', np.zeros((40, 59), np.uint8) + 1)
 
 
-def binary_for_two_objects(truth, predictions):
+def predict_0_and_255_for_two_objects(ground_truth, predictions):
     for path in (predictions / 'a').iterdir():
         save_mask(path, np.full((40, 60), 255, np.uint8), palette=None)
 
 
-def colours(truth, predictions):
-    from PIL import Image
-
+def predict_colours(ground_truth, predictions):
     Image.new('RGB', (60, 40)).save(predictions / 'a' / '00001.png')
 
 
-def short(truth, predictions):
-    for folder in (truth, predictions):
+def shorten(ground_truth, predictions):
+    for folder in (ground_truth, predictions):
         for number in (2, 3, 4):
             (folder / 'a' / f'{number:05}.png').unlink()
 
@@ -127,15 +129,15 @@ def short(truth, predictions):
 @pytest.mark.parametrize(
     'spoil, words',
     [
-        (drop_frame, ['a/00002.png', '1 frames are missing']),
+        (drop_frame, ['a/00002.png', 'missing frames: 1']),
         (drop_video, ['predictions: lacks b', '--videos']),
-        (other_size, ['a/00002.png', '59x40', '60x40']),
-        (binary_for_two_objects, ['predictions/a', '[255]', '[1, 4]']),
-        (colours, ['a/00001.png', 'not a mask of object ids']),
-        (short, ['predictions/a: 2 frames']),
+        (change_size, ['a/00002.png', '59x40', '60x40']),
+        (predict_0_and_255_for_two_objects, ['predictions/a', '[255]', '[1, 4]']),
+        (predict_colours, ['a/00001.png', 'not a mask of object ids']),
+        (shorten, ['predictions/a: 2 frames']),
     ],
 )
-def test_no_silently_wrong_number(trees, capsys, spoil, words):
+def test_scores_that_would_be_wrong_are_refused(trees, capsys, spoil, words):
     spoil(*trees)
     with pytest.raises(SystemExit) as stop:
         score.main([str(path) for path in trees])
@@ -145,21 +147,21 @@ def test_no_silently_wrong_number(trees, capsys, spoil, words):
     assert not (trees[1] / 'scores.csv').exists()
 
 
-def test_folders_without_videos_are_told(tmp_path, capsys):
-    for name in ('truth', 'predictions'):
+def test_folders_without_videos_are_refused(tmp_path, capsys):
+    for name in ('ground_truth', 'predictions'):
         write(tmp_path / name, boxes())
     with pytest.raises(SystemExit):
-        score.main([str(tmp_path / 'truth'), str(tmp_path / 'predictions')])
+        score.main([str(tmp_path / 'ground_truth'), str(tmp_path / 'predictions')])
     assert 'holds no folder of masks per video' in capsys.readouterr().err
 
 
-def test_foreground_is_any_id_where_a_benchmark_says_so(tmp_path):
-    truth = write(tmp_path / 'truth', boxes())
+def test_any_id_is_foreground_if_a_benchmark_is_binary(tmp_path):
+    ground_truth = ground_truth_in(write(tmp_path / 'ground_truth', boxes()))
     folder = write(tmp_path / 'predicted', (boxes() > 0) * np.uint8(255), palette=None)
-    assert score_video(truth_of(truth), folder, binary=True) == {1: (100, 100)}
+    assert score_video(ground_truth, folder, binary=True) == {1: (100, 100)}
 
 
-def test_the_truth_itself_is_no_prediction(trees, capsys):
+def test_the_ground_truth_is_refused_as_predictions(trees, capsys):
     with pytest.raises(SystemExit):
-        score.main([str(trees[0]), str(trees[0] / '..' / 'truth')])
-    assert 'is the truth itself' in capsys.readouterr().err
+        score.main([str(trees[0]), str(trees[0] / '..' / 'ground_truth')])
+    assert 'is the ground-truth folder' in capsys.readouterr().err
