@@ -1,7 +1,8 @@
-"""Masks over pictures: overlay, overlay video, contact sheet. Pictures are uint8 (H, W, 3)."""
+"""Masks over pictures: overlay, overlay video, contact sheet. Pictures are uint8 (H, W, 3), RGB."""
 
 import contextlib
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -11,16 +12,17 @@ from PIL import Image, ImageDraw
 from util.files import atomic_write
 from util.masks import DAVIS_PALETTE
 
-MAX_SIDE = 16384  # of what libx264 writes
-MAX_HEIGHT = 1280  # of a picture in a contact sheet; one of a phone held upright has half of it
+MAX_SIDE = 16384  # of a video that libx264 writes
+MAX_HEIGHT = 1280  # of a picture in a contact sheet; an upright phone video has half of it
+BORDER = 2  # white pixels around each picture in a contact sheet
 
 
-def overlay(picture, mask, opacity=0.5):
+def overlay(picture: np.ndarray, mask: np.ndarray, opacity: float = 0.5) -> np.ndarray:
     """Tint the objects of a mask (H, W) in their palette colours and draw their outlines."""
     colours = DAVIS_PALETTE[mask]
     tinted = cv2.addWeighted(picture, 1 - opacity, colours, opacity, 0)
     out = np.where((mask > 0)[..., None], tinted, picture)
-    # an outline pixel belongs to an object and has a neighbour that does not
+    # A pixel of an object is on its outline if it has a neighbour that is not of the object.
     kernel = np.ones((3, 3), np.uint8)
     outline = (mask > 0) & (cv2.erode(mask, kernel) != cv2.dilate(mask, kernel))
     out[outline] = np.minimum(colours[outline].astype(int) + 90, 255)
@@ -28,69 +30,75 @@ def overlay(picture, mask, opacity=0.5):
 
 
 class OverlayVideo:
-    """An H.264 MP4 that browsers play; use it in a `with`, inside that of `atomic_write`."""
+    """Writes an H.264 MP4 that browsers play; use it in a `with` block inside `atomic_write`.
 
-    def __init__(self, path, size, fps):
-        height, width = size = fitting(size, MAX_SIDE, MAX_SIDE)
-        self.size = size
+    size: (height, width) of the pictures; they are scaled down if libx264 cannot write that.
+    """
+
+    def __init__(self, path: str | Path, size: tuple[int, int], fps: float) -> None:
+        self.size = height, width = fit_inside(size, (MAX_SIDE, MAX_SIDE))
         self.padding = ((0, height % 2), (0, width % 2), (0, 0))  # 4:2:0 needs even sides
         self.container = av.open(str(path), 'w', format='mp4', options={'movflags': '+faststart'})
         rate = Fraction(fps).limit_denominator(1001)
         self.stream = self.container.add_stream('libx264', rate=rate)
         self.stream.height, self.stream.width = height + height % 2, width + width % 2
         self.stream.pix_fmt = 'yuv420p'
-        # cpu-independent: else two runs differ in some bytes
-        x264 = 'cpu-independent=1'
+        x264 = 'cpu-independent=1'  # without it, some bytes can differ between two runs
         self.stream.options = {'crf': '18', 'preset': 'veryfast', 'x264-params': x264}
 
-    def add(self, picture):
+    def add(self, picture: np.ndarray) -> None:
+        """Append a picture."""
         if picture.shape[:2] != self.size:
             picture = cv2.resize(picture, self.size[::-1], interpolation=cv2.INTER_AREA)
         picture = np.pad(picture, self.padding, mode='edge')
         frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
         self.container.mux(self.stream.encode(frame))
 
-    def __enter__(self):
+    def __enter__(self) -> 'OverlayVideo':
         return self
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             with contextlib.closing(self.container):
                 self.container.mux(self.stream.encode())
             return
-        # to write on after the header could not be written, on a full disk, ends in a crash
+        # Flushing the encoder after a failed header write (full disk) would crash; just close.
         with contextlib.suppress(av.FFmpegError, OSError):
             self.container.close()
 
 
-def fitting(size, max_height, max_width, *, enlarge=False):
-    """(height, width) scaled down to what they may be, or up to it, too."""
+def fit_inside(
+    size: tuple[int, int], limit: tuple[int, int], *, enlarge: bool = False
+) -> tuple[int, int]:
+    """Scale (height, width) down to fit into a limit, keeping the shape; with `enlarge` also up."""
     height, width = size
-    scale = min(max_height / height, max_width / width)
+    scale = min(limit[0] / height, limit[1] / width)
     if scale >= 1 and not enlarge:
-        return tuple(size)
+        return height, width
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 class ContactSheet:
-    """Up to `count` pictures spread evenly over a video whose length need not be known.
+    """Up to `count` pictures, `width` pixels wide, spread evenly over a video of unknown length.
 
-    Every `stride`-th picture is kept; when there are too many, every other one goes.
+    Every `stride`-th picture is kept. When there are twice as many as needed, every other one is
+    dropped and the stride doubles.
     """
 
-    def __init__(self, count=12, width=320):
+    def __init__(self, count: int = 12, width: int = 320) -> None:
         self.count, self.width = count, width
         self.stride, self.seen = 1, 0
-        self.pictures = []
+        self.pictures: list[np.ndarray] = []
 
-    def add(self, picture, label):
+    def add(self, picture: np.ndarray, label: str) -> None:
+        """Offer the next picture, with a label to write on it."""
         if self.seen % self.stride == 0:
             self.pictures.append(self._thumbnail(picture, label))
             if len(self.pictures) == 2 * self.count:
                 self.pictures, self.stride = self.pictures[::2], 2 * self.stride
         self.seen += 1
 
-    def save(self, path, columns=4):
+    def save(self, path: str | Path, columns: int = 4) -> None:
         """Write the sheet as a PNG."""
         chosen = np.linspace(0, len(self.pictures) - 1, min(self.count, len(self.pictures)))
         tiles = [self.pictures[round(index)] for index in chosen]
@@ -101,38 +109,10 @@ class ContactSheet:
         with atomic_write(path) as part:
             Image.fromarray(np.vstack(rows)).save(part, format='PNG')
 
-    def _thumbnail(self, picture, label):
-        height, width = fitting(picture.shape[:2], MAX_HEIGHT, self.width, enlarge=True)
-        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-        small = Image.fromarray(small)
-        ImageDraw.Draw(small).text(
-            (6, height - 16), label, fill='white', stroke_width=2, stroke_fill='black'
-        )
-        small = np.asarray(small)
-        return cv2.copyMakeBorder(small, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
-
-
-class Album:
-    """Overlay video (if wanted) and contact sheet, fed frame by frame in the order of time."""
-
-    def __init__(self, video=None):
-        self.video = video
-        self.sheet = ContactSheet()
-
-    def add(self, frame, mask):
-        picture = overlay(frame.picture, mask)
-        self.sheet.add(picture, frame.name)
-        if self.video is not None:
-            self.video.add(picture)
-
-
-@contextlib.contextmanager
-def open_album(folder, size, fps, *, with_video):
-    """An Album whose files appear in `folder` only if everything inside `with` went well."""
-    with contextlib.ExitStack() as stack:
-        album = Album()
-        if with_video:
-            part = stack.enter_context(atomic_write(folder / 'overlay.mp4'))
-            album.video = stack.enter_context(OverlayVideo(part, size, fps))
-        yield album
-        album.sheet.save(folder / 'contact_sheet.png')
+    def _thumbnail(self, picture: np.ndarray, label: str) -> np.ndarray:
+        size = fit_inside(picture.shape[:2], (MAX_HEIGHT, self.width), enlarge=True)
+        small = Image.fromarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA))
+        corner = (6, size[0] - 16)
+        ImageDraw.Draw(small).text(corner, label, fill='white', stroke_width=2, stroke_fill='black')
+        border = ((BORDER, BORDER), (BORDER, BORDER), (0, 0))
+        return np.pad(np.asarray(small), border, constant_values=255)

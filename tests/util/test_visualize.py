@@ -1,7 +1,6 @@
 """Overlay, overlay video and contact sheet."""
 
 from fractions import Fraction
-from typing import NamedTuple
 
 import av
 import numpy as np
@@ -10,29 +9,26 @@ from PIL import Image
 
 from tests.helpers import stand_in
 from util.masks import DAVIS_PALETTE
-from util.visualize import ContactSheet, open_album, overlay
+from util.visualize import ContactSheet, OverlayVideo, overlay
 
 
-class Frame(NamedTuple):
-    """What an album needs of a dataset.video.Frame."""
-
-    picture: np.ndarray
-    name: str
-
-
-def fill(album, images, masks):
-    for number, (image, mask) in enumerate(zip(images, masks, strict=True)):
-        album.add(Frame(image, f'{number:05}'), mask)
+def write_video(path, images, masks, fps=25.0):
+    """Write an overlay video and return its path."""
+    with OverlayVideo(path, images[0].shape[:2], fps) as video:
+        for image, mask in zip(images, masks, strict=True):
+            video.add(overlay(image, mask))
+    return path
 
 
 def decode(path):
+    """The stream of a video and its frames, uint8 (H, W, 3)."""
     with av.open(str(path)) as file:
         stream = file.streams.video[0]
         frames = [frame.to_ndarray(format='rgb24') for frame in file.decode(stream)]
         return stream, frames
 
 
-def test_overlay_tints_objects_outlines_them_and_leaves_the_rest():
+def test_an_overlay_tints_and_outlines_objects_and_leaves_the_rest():
     picture = np.full((20, 30, 3), 100, np.uint8)
     mask = np.zeros((20, 30), np.uint8)
     mask[5:15, 5:20], mask[5:15, 20:25] = 1, 255
@@ -44,7 +40,7 @@ def test_overlay_tints_objects_outlines_them_and_leaves_the_rest():
         assert shown[row, column].tolist() == expected.tolist()
 
 
-def test_overlay_of_an_empty_mask_is_the_picture():
+def test_the_overlay_of_an_empty_mask_is_the_picture():
     picture = stand_in.clip(1)[0][0]
     assert np.array_equal(overlay(picture, np.zeros((70, 100), np.uint8)), picture)
 
@@ -52,15 +48,13 @@ def test_overlay_of_an_empty_mask_is_the_picture():
 @pytest.mark.parametrize('size', [(48, 64), (47, 64), (48, 63), (47, 63)])
 def test_the_video_shows_every_overlay_and_pads_odd_sides(tmp_path, size):
     images, masks = stand_in.clip(7, *size)
-    with open_album(tmp_path, size, 25.0, with_video=True) as album:
-        fill(album, images, masks)
-    stream, frames = decode(tmp_path / 'overlay.mp4')
+    stream, frames = decode(write_video(tmp_path / 'overlay.mp4', images, masks))
     assert stream.codec_context.name == 'h264' and stream.codec_context.pix_fmt == 'yuv420p'
     assert len(frames) == 7
     for image, mask, found in zip(images, masks, frames, strict=True):
         assert found.shape == (48, 64, 3)
         error = np.abs(found[: size[0], : size[1]].astype(int) - overlay(image, mask))
-        assert error.mean() < 12, 'only what compression and thinner colour change'
+        assert error.mean() < 12, 'compression and colour at half resolution change little'
 
 
 @pytest.mark.parametrize(
@@ -78,50 +72,26 @@ def test_the_video_shows_every_overlay_and_pads_odd_sides(tmp_path, size):
 )
 def test_the_video_runs_at_the_rate_of_its_input(tmp_path, fps, rate):
     images, masks = stand_in.clip(5, 48, 64)
-    with open_album(tmp_path, (48, 64), fps, with_video=True) as album:
-        fill(album, images, masks)
-    stream, frames = decode(tmp_path / 'overlay.mp4')
+    stream, frames = decode(write_video(tmp_path / 'overlay.mp4', images, masks, fps))
     assert float(stream.average_rate) == pytest.approx(float(rate), rel=1e-4)
     assert len(frames) == 5
 
 
-def test_the_index_comes_first_so_that_browsers_can_start_early(tmp_path):
+def test_the_index_comes_first_so_that_browsers_need_not_load_the_whole_file(tmp_path):
     images, masks = stand_in.clip(3, 48, 64)
-    with open_album(tmp_path, (48, 64), 25.0, with_video=True) as album:
-        fill(album, images, masks)
-    content = (tmp_path / 'overlay.mp4').read_bytes()
+    content = write_video(tmp_path / 'overlay.mp4', images, masks).read_bytes()
     assert 0 < content.index(b'moov') < content.index(b'mdat')
 
 
-def test_an_album_without_video_is_a_contact_sheet(tmp_path):
-    images, masks = stand_in.clip(3, 48, 64)
-    with open_album(tmp_path, (48, 64), 25.0, with_video=False) as album:
-        fill(album, images, masks)
-    assert [path.name for path in tmp_path.iterdir()] == ['contact_sheet.png']
-
-
-@pytest.mark.parametrize('num_frames', [0, 1, 40])
-@pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
-def test_nothing_is_left_of_an_album_that_failed(tmp_path, num_frames, error):
-    images, masks = stand_in.clip(num_frames, 48, 64)
-    with (
-        pytest.raises(error),
-        open_album(tmp_path, (48, 64), 25.0, with_video=True) as album,
-    ):
-        fill(album, images, masks)
-        raise error
-    assert list(tmp_path.iterdir()) == []
-
-
 def numbered(number, height=36, width=64):
-    """A picture whose colour tells its number."""
+    """A picture whose colour encodes its number."""
     return np.full(
         (height, width, 3), (number // 100 * 20 + 5, number % 100 * 2 + 5, 128), np.uint8
     )
 
 
 def tiles(path, height=184, width=324, columns=4):
-    """The numbers of the pictures on a sheet, row by row."""
+    """The numbers of the pictures on a sheet, row by row; see `numbered`."""
     sheet = np.asarray(Image.open(path)).astype(int)
     numbers = []
     for top in range(0, sheet.shape[0], height):
@@ -133,7 +103,7 @@ def tiles(path, height=184, width=324, columns=4):
 
 
 @pytest.mark.parametrize('num_pictures', [1, 2, 5, 11, 12, 13, 23, 24, 25, 40, 100, 1000])
-def test_the_sheet_spreads_a_dozen_pictures_evenly(tmp_path, num_pictures):
+def test_a_sheet_spreads_a_dozen_pictures_evenly(tmp_path, num_pictures):
     sheet = ContactSheet()
     for number in range(num_pictures):
         sheet.add(numbered(number), f'{number:05}')
@@ -147,7 +117,7 @@ def test_the_sheet_spreads_a_dozen_pictures_evenly(tmp_path, num_pictures):
         assert gaps.min() > 0 and gaps.max() <= 2 * gaps.min()
 
 
-def test_the_sheet_keeps_few_pictures_in_memory():
+def test_a_sheet_keeps_few_pictures_in_memory():
     sheet = ContactSheet()
     for number in range(500):
         sheet.add(numbered(number % 250), 'name')
