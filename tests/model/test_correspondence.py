@@ -1,4 +1,4 @@
-"""W between two pictures: its figures, and the way from a click to the place it points to."""
+"""Correspondence between two images: its figures, and the way from a click to its match."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def grid_of(size, network_size=None):
 
 
 def identity(source, target):
-    """A W under which each cell of the target takes from the cell in the same row and column."""
+    """A W in which each cell of the target takes from the cell in the same row and column."""
     weights = torch.zeros(*source.shape, *target.shape)
     for row in range(min(source.shape[0], target.shape[0])):
         for column in range(min(source.shape[1], target.shape[1])):
@@ -25,7 +25,7 @@ def identity(source, target):
 
 
 def cells_of_pixels(height, width):
-    """The cell of every pixel, (H, W): numbers of 16 x 16 blocks, with the border cut away."""
+    """The cell of every pixel (H, W): numbered blocks of 16 x 16, with the border cut away."""
     rows, columns = -(-height // 16), -(-width // 16)
     blocks = np.kron(np.arange(rows * columns).reshape(rows, columns), np.ones((16, 16), int))
     top, left = (16 * rows - height) // 2, (16 * columns - width) // 2
@@ -33,7 +33,7 @@ def cells_of_pixels(height, width):
 
 
 @pytest.mark.parametrize('size', SIZES)
-def test_every_pixel_lies_in_the_cell_that_covers_it_once_padded(size):
+def test_every_pixel_lies_in_the_cell_that_covers_it_after_padding(size):
     grid, expected = grid_of(size), cells_of_pixels(*size)
     found = [[grid.cell((x, y)) for x in range(size[1])] for y in range(size[0])]
     np.testing.assert_array_equal(found, expected)
@@ -48,21 +48,21 @@ def test_an_identity_puts_the_peak_under_the_click(size):
             (match_x, match_y), probability, heat = pair.of_point((x, y))
             assert max(abs(match_x - x), abs(match_y - y)) <= 8
             assert probability == 1 and heat.shape == size
-            hottest = heat > 0.9 * heat.max()  # at the border of a cell it is half of that
+            hottest = heat > 0.9 * heat.max()  # at the border of a cell the heat is half of it
             assert hottest[match_y, match_x] and (cells[hottest] == cells[y, x]).all()
 
 
 def test_the_peak_has_no_offset_on_average():
-    """Clicks on every pixel of whole cells: what the cells round away cancels out."""
+    """Over all pixels of whole cells, rounding to cells cancels out."""
     pair = identity(grid_of((64, 96)), grid_of((64, 96)))
     clicks = np.array([(x, y) for x in range(96) for y in range(64)])
     found = np.array([pair.of_point(tuple(click)).point for click in clicks])
-    # of a cell's 16 pixels the 8th is the middle: half a pixel beyond the mean of 0..15
+    # the middle of a cell is its pixel 8, half a pixel beyond the mean of its pixels 0..15
     np.testing.assert_allclose((found - clicks).mean(0), [0.5, 0.5])
 
 
 @pytest.mark.parametrize('factor', [0.25, 0.5, 3, 7.3])
-def test_a_scaled_picture_is_asked_in_its_own_pixels(factor):
+def test_points_of_a_scaled_image_are_its_own_pixels(factor):
     size = (round(100 * factor), round(150 * factor))
     grid = grid_of(size, (100, 150))
     pair = identity(grid, grid)
@@ -72,7 +72,7 @@ def test_a_scaled_picture_is_asked_in_its_own_pixels(factor):
 
 
 @pytest.mark.parametrize('sizes', [((48, 64), (100, 70)), ((50, 71), (33, 47))])
-def test_pictures_of_two_sizes_have_each_their_own_padding(sizes):
+def test_images_of_two_sizes_each_have_their_own_padding(sizes):
     source, target = map(grid_of, sizes)
     pair = identity(source, target)
     cells = cells_of_pixels(*sizes[1])
@@ -83,10 +83,10 @@ def test_pictures_of_two_sizes_have_each_their_own_padding(sizes):
 
 
 class PlaceNetwork:
-    """Matches places by what is written in red and green; blue is ignored."""
+    """A network that matches places by the coordinates written in red and green."""
 
     device = torch.device('cpu')
-    mean = torch.full((3, 1, 1), -1.0)  # so that the border is like no place
+    mean = torch.full((3, 1, 1), -1.0)  # the colour of the border, which matches no place
 
     def memorize(self, image, masks):
         assert not masks.any(), 'the source is memorised with an empty mask'
@@ -97,15 +97,15 @@ class PlaceNetwork:
 
     @staticmethod
     def keys(image):
-        """Inner products that are largest where the places are nearest, as is |a - b|."""
+        """Keys whose inner product is largest for the nearest places."""
         place = F.avg_pool2d(image[:, :2], STRIDE)  # 1, 2, h, w
         features = [torch.cos, torch.sin]
         waves = [f(place * rate) for rate in (1, 3, 9) for f in features]
         return 30 * torch.cat(waves, 1)
 
 
-def test_a_cut_out_piece_is_found_where_it_was_cut():
-    """Through `correspond`, with pictures of two sizes, both padded."""
+def test_a_piece_of_an_image_is_found_where_it_was_cut_out():
+    """Through `correspond`, with images of two sizes, both padded."""
     y, x = torch.meshgrid(torch.arange(150.0), torch.arange(210.0), indexing='ij')
     source = torch.stack([x / 210, y / 210, torch.zeros_like(x)])  # 5 rows, 7 columns of padding
     left, top = 45, 30
@@ -115,12 +115,12 @@ def test_a_cut_out_piece_is_found_where_it_was_cut():
     clicks = np.array([(x, y) for x in range(67, 147, 5) for y in range(43, 123, 5)])
     found = np.array([pair.of_point(tuple(click)).point for click in clicks])
     offsets = found + (left, top) - clicks
-    # the cells of both cover the same places: the middle of a cell is all that is lost
+    # the cells of both cover the same places, so all that is lost is the place within a cell
     assert np.abs(offsets).max() <= 8
     np.testing.assert_allclose(offsets.mean(0), [0.5, 0.5])
 
 
-def test_w_equals_the_plain_computation(network):
+def test_w_equals_a_softmax_over_inner_products(network):
     torch.manual_seed(0)
     source, target = torch.rand(3, 40, 65), torch.rand(3, 51, 30)
     weights = correspond(network, source, target)
@@ -137,11 +137,11 @@ def test_w_equals_the_plain_computation(network):
     torch.testing.assert_close(weights.sum(0), torch.ones(8))
 
 
-def test_bytes_and_floats_are_the_same_picture(network):
+def test_bytes_and_floats_are_the_same_image(network):
     torch.manual_seed(0)
-    pictures = [torch.randint(256, (3, *size), dtype=torch.uint8) for size in ((33, 40), (48, 50))]
-    floats = correspond(network, *(picture / 255 for picture in pictures))
-    assert torch.equal(correspond(network, *pictures), floats)
+    images = [torch.randint(256, (3, *size), dtype=torch.uint8) for size in ((33, 40), (48, 50))]
+    floats = correspond(network, *(image / 255 for image in images))
+    assert torch.equal(correspond(network, *images), floats)
 
 
 def random_pair(source=(50, 71), target=(33, 47)):
@@ -151,7 +151,7 @@ def random_pair(source=(50, 71), target=(33, 47)):
     return Correspondence((3 * torch.randn(*num)).softmax(0), *grids)
 
 
-def test_a_mask_of_one_cell_is_carried_like_a_point_in_it():
+def test_a_mask_of_one_cell_matches_like_a_point_in_it():
     pair = random_pair()
     cells = cells_of_pixels(50, 71)
     point, mask = pair.of_point((40, 20)), pair.of_mask(cells == cells[20, 40])
@@ -167,7 +167,7 @@ def test_a_mask_and_the_rest_add_up_to_one():
     np.testing.assert_allclose(together, 1, rtol=1e-5)
 
 
-def test_a_single_pixel_of_a_large_picture_still_counts():
+def test_a_single_pixel_of_a_large_image_still_counts():
     pair = Correspondence(torch.eye(12), *[grid_of((480, 640), (48, 64))] * 2)
     mask = np.zeros((480, 640), bool)
     mask[203, 317] = True
@@ -175,7 +175,7 @@ def test_a_single_pixel_of_a_large_picture_still_counts():
     assert pair.of_mask(mask).point == pair.of_point((317, 203)).point
 
 
-def test_a_point_that_no_cell_takes_from_has_no_match():
+def test_a_point_has_no_match_if_no_cell_takes_from_it():
     weights = torch.eye(12)
     weights[0, 0], weights[1, 0] = 0, 1
     match = Correspondence(weights, *[grid_of((48, 64))] * 2).of_point((3, 3))

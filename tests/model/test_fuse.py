@@ -1,9 +1,14 @@
+"""A network that is optimised for inference computes what the plain one does."""
+
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from inference_core import InferenceCore
+from model.fuse import compile_methods
 from model.network import load_network
 from model.winograd import WinogradConv
 from tests.helpers import stand_in
@@ -43,7 +48,7 @@ def test_the_prepared_network_computes_the_same(network, prepared):
         torch.testing.assert_close(prepared.decode(query, memory[1]), logits, **close)
 
 
-def test_the_prepared_network_has_no_batch_norm_and_wants_no_gradients(prepared):
+def test_the_prepared_network_has_no_batch_norm_and_needs_no_gradients(prepared):
     assert not any(isinstance(module, nn.BatchNorm2d) for module in prepared.modules())
     assert not any(parameter.requires_grad for parameter in prepared.parameters())
 
@@ -62,7 +67,23 @@ def test_masks_of_the_prepared_network_are_the_same(network, prepared):
         torch.testing.assert_close(*probs, rtol=0, atol=1e-4)
 
 
-def test_compiling_without_a_compiler_is_a_mistake(checkpoint, monkeypatch):
+def test_compiling_without_a_compiler_is_refused(checkpoint, monkeypatch):
     monkeypatch.setenv('CXX', 'no-such-compiler')
-    with pytest.raises(UserError, match=r'--compile: needs a C\+\+ compiler; install no-such'):
+    words = r'needs a C\+\+ compiler; install no-such-compiler, or do not compile'
+    with pytest.raises(UserError, match=words) as error:
         load_network(checkpoint, for_inference=True, compiled=True)
+    assert error.value.parameter == 'compiled'
+
+
+def test_freezing_is_switched_on_during_compiled_calls_only(monkeypatch):
+    monkeypatch.setattr(torch, 'compile', lambda function: function)
+    config = torch._inductor.config
+
+    def is_freezing():
+        return config.freezing
+
+    network = SimpleNamespace(encode_query=is_freezing, memorize=is_freezing, decode=is_freezing)
+    compile_methods(network, torch.device('cuda'))
+    assert not config.freezing
+    assert network.encode_query() and network.memorize() and network.decode()
+    assert not config.freezing

@@ -1,9 +1,11 @@
+"""Reading from memory and soft aggregation: recorded figures, and the reference implementation."""
+
 import numpy as np
 import pytest
 import torch
 
 from model import memory
-from scripts.benchmarks import reference as reference
+from scripts.benchmarks import reference
 from tests.helpers import stand_in
 
 OPTIONS = {
@@ -15,6 +17,7 @@ OPTIONS = {
 
 
 def golden(name):
+    """Recorded inputs and outputs, by name."""
     arrays = np.load(stand_in.GOLDEN / f'{name}.npz')
     return {key: torch.from_numpy(arrays[key]) for key in arrays}
 
@@ -39,13 +42,14 @@ def test_read_in_parts_gives_the_recorded_figures(name, chunk, part, block, monk
 
 
 @pytest.mark.parametrize('options', OPTIONS.values(), ids=OPTIONS)
-def test_read_equals_the_plain_twin_with_more_frames_than_k(options):
+def test_read_equals_the_reference_with_more_positions_than_k(options):
     torch.manual_seed(0)
     keys, values = torch.randn(128, 6, 7, 9), torch.randn(512, 6, 7, 9)
     query = torch.randn(128, 7, 9)
-    plain = reference.read(keys, values, query, options.get('top_k'), options.get('kernel_sigma'))
+    top_k, sigma = options.get('top_k'), options.get('kernel_sigma')
+    expected = reference.read(keys, values, query, top_k, sigma)
     result = memory.read(keys.flatten(1).T, values.flatten(1).T, query, **options)
-    torch.testing.assert_close(result, plain, atol=1e-5, rtol=0)
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)
 
 
 def test_affinity_sums_to_one_over_memory_and_keeps_k_positions():
@@ -57,7 +61,7 @@ def test_affinity_sums_to_one_over_memory_and_keeps_k_positions():
     assert (weights > 0).sum(1).eq(7).all()
 
 
-def test_k_beyond_the_memory_is_all_of_it():
+def test_k_beyond_the_size_of_the_memory_takes_all_of_it():
     torch.manual_seed(0)
     keys, query = torch.randn(1, 128, 3, 3), torch.randn(1, 128, 3, 3)
     torch.testing.assert_close(memory.affinity(keys, query, top_k=50), memory.affinity(keys, query))
@@ -83,7 +87,7 @@ def test_aggregate_gives_the_recorded_figures():
     torch.testing.assert_close(result, recorded['with_background'], atol=1e-6, rtol=0)
 
 
-def test_aggregate_takes_any_leading_axes_and_sums_to_one():
+def test_aggregate_accepts_any_leading_axes_and_sums_to_one():
     torch.manual_seed(0)
     prob = torch.rand(2, 3, 4, 5)
     joint = memory.aggregate(prob)

@@ -1,12 +1,18 @@
+"""The network's parts against each other, and loading it from every kind of checkpoint file."""
+
+from functools import partial
+
 import pytest
 import torch
 
 from model.network import PropagationNetwork, load_network
+from model.pretrained import start_from_imagenet
 from tests.helpers import stand_in
 from util.errors import UserError
 
 
 def save(path, content):
+    """torch.save, returning the path."""
     torch.save(content, path)
     return path
 
@@ -21,7 +27,7 @@ def test_a_training_checkpoint_loads_like_its_network_file(checkpoint, network, 
     assert_equal(load_network(wrapped), network)
 
 
-def test_of_a_checkpoint_with_an_average_that_is_taken(network, tmp_path):
+def test_the_average_is_taken_if_a_checkpoint_has_one(network, tmp_path):
     average = {f'module.{name}': tensor for name, tensor in weights().items()}
     average['n_averaged'] = torch.tensor(7)
     other = PropagationNetwork().state_dict()
@@ -30,10 +36,28 @@ def test_of_a_checkpoint_with_an_average_that_is_taken(network, tmp_path):
     )
 
 
-def test_loading_leaves_no_tf32_behind(checkpoint):
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+def settings():
+    """What PyTorch does for the whole process; libraries leave it alone."""
+    return (
+        torch.backends.cudnn.allow_tf32,
+        torch.backends.cuda.matmul.allow_tf32,
+        torch.get_num_threads(),
+        torch.is_grad_enabled(),
+    )
+
+
+def allow_tf32(cudnn, matmul):
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = cudnn, matmul
+
+
+@pytest.mark.parametrize('tf32', [False, True])
+def test_loading_changes_no_setting_of_the_process(checkpoint, request, tf32):
+    request.addfinalizer(partial(allow_tf32, *settings()[:2]))
+    allow_tf32(tf32, tf32)
+    before = settings()
     load_network(checkpoint)
-    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+    load_network(checkpoint, for_inference=True)
+    assert before == settings() == (tf32, tf32, *before[2:])
 
 
 def test_batch_norm_keeps_its_statistics_in_training_mode():
@@ -45,11 +69,12 @@ def test_batch_norm_keeps_its_statistics_in_training_mode():
     assert all(torch.equal(buffer, before[name]) for name, buffer in network.named_buffers())
 
 
-def test_trunks_can_start_from_imagenet(monkeypatch):
+def test_both_trunks_can_start_from_imagenet(monkeypatch):
     trunk = PropagationNetwork().rgb_encoder.state_dict()
     resnet = {name.replace('res2.', 'layer1.'): weight for name, weight in trunk.items()}
     monkeypatch.setattr('model.pretrained.download_resnet50', lambda: resnet)
-    network = PropagationNetwork(pretrained=True)
+    network = PropagationNetwork()
+    start_from_imagenet(network, 'imagenet')
     found = network.rgb_encoder.state_dict()
     assert all(torch.equal(found[name], weight) for name, weight in trunk.items())
     conv1 = network.mask_rgb_encoder.conv1.weight
@@ -68,8 +93,8 @@ def test_input_channels_are_read_off_the_file(tmp_path):
         load_network(path, multi_object=True)
 
 
-def test_two_objects_are_two_times_one_but_for_the_others_channel(network):
-    """K is a batch axis: an object's keys depend on the others only through their sum."""
+def test_an_object_depends_on_the_others_through_their_sum_alone(network):
+    """K is a batch axis: exchanging two of the others leaves an object's keys as they are."""
     torch.manual_seed(0)
     image, masks = torch.rand(1, 3, 32, 48), torch.rand(1, 3, 32, 48)
     keys, values = network.memorize(image, masks)
@@ -78,7 +103,7 @@ def test_two_objects_are_two_times_one_but_for_the_others_channel(network):
     torch.testing.assert_close(values[:, [0, 2, 1]], swapped_values, rtol=1e-4, atol=1e-5)
 
 
-def test_decoding_objects_together_equals_one_by_one(network):
+def test_decoding_objects_together_equals_decoding_one_by_one(network):
     torch.manual_seed(0)
     query = network.encode_query(torch.rand(2, 3, 32, 48))
     readout = torch.randn(2, 3, 512, 2, 3)
@@ -88,13 +113,13 @@ def test_decoding_objects_together_equals_one_by_one(network):
         torch.testing.assert_close(together[:, k : k + 1], alone, rtol=1e-4, atol=1e-4)
 
 
-def test_rollout_equals_the_steps_written_out(network):
+def test_training_gives_logits_for_later_frames_and_none_for_missing_objects(network):
     torch.manual_seed(0)
     frames = torch.rand(1, 3, 3, 32, 48)
     masks = (torch.rand(1, 2, 32, 48) > 0.5).float()
     logits = network(frames, masks, valid=torch.tensor([[1.0, 0.0]]))
     assert logits.shape == (1, 2, 3, 32, 48)
-    assert logits[:, :, 2].max() < -16, 'an object that a sample lacks is switched off'
+    assert logits[:, :, 2].max() < -16, 'the sample has no second object'
 
 
 @pytest.mark.parametrize(
@@ -123,7 +148,8 @@ def test_wrong_keys_are_named(tmp_path):
 def test_weights_that_are_not_finite_are_refused(tmp_path):
     broken = weights()
     broken['decoder.pred.bias'] = torch.tensor([float('nan')])
-    with pytest.raises(UserError, match=r'NaN or infinity, first decoder\.pred\.bias'):
+    words = r'NaN or infinity in 1 of its tensors, first in decoder\.pred\.bias'
+    with pytest.raises(UserError, match=words):
         load_network(save(tmp_path / 'nan.pth', broken))
 
 
@@ -136,7 +162,7 @@ def test_an_unreadable_file_is_refused(tmp_path, content):
 
 
 class Payload:
-    """Unpickling it would write a file."""
+    """An object that writes a file when it is unpickled."""
 
     def __init__(self, target):
         self.target = target
@@ -164,6 +190,7 @@ def weights():
 
 
 def stage_0():
+    """Weights whose mask encoder has one input channel less."""
     conv1 = 'mask_rgb_encoder.conv1.weight'
     return {**weights(), conv1: weights()[conv1][:, :4].clone()}
 

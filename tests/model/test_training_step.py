@@ -1,65 +1,53 @@
-import copy
-import itertools
+"""One training step: equal to the reference implementation, and safe from losses like NaN."""
 
-import numpy as np
+import copy
+
 import pytest
 import torch
+from torch import nn
 
 from model.losses import kept_fraction
-from model.model import NonFiniteLoss, PropagationModel
+from model.model import NonFiniteLoss, OptimizationOptions, PropagationModel
 from model.network import PropagationNetwork
-from scripts.benchmarks import reference as reference
-from tests.helpers import stand_in
-
-
-def make_batch(samples=2, objects=2, size=48, seed=0):
-    """Two boxes that move; the second sample lacks object 2."""
-    frames, masks = [], []
-    for number in range(samples):
-        images, mask = stand_in.clip(3, size, size, seed + number)
-        frames.append(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
-        masks.append(torch.from_numpy(mask).long())
-    masks, valid = torch.stack(masks), torch.ones(samples, objects)
-    valid[1:, 1:] = 0
-    masks = torch.where(masks > valid.sum(1).long()[:, None, None, None], 0, masks)
-    names = [f'sample {number}' for number in range(samples)]
-    return {'frames': torch.stack(frames), 'masks': masks, 'valid': valid, 'name': names}
+from scripts.benchmarks import reference
+from tests.helpers.training_batch import make_batch
 
 
 @pytest.fixture
 def trainee(network):
+    """A copy of the network, which a test may change."""
     return copy.deepcopy(network)
 
 
 @pytest.mark.parametrize('iteration, p', [(0, 1), (20_001, 0.999983), (45_001, 0.574983)])
-@pytest.mark.parametrize('objects', [1, 2])
-def test_a_step_equals_the_plain_twin(trainee, iteration, p, objects):
-    assert_step_equals_twin(trainee, iteration, p, make_batch(objects=objects))
+@pytest.mark.parametrize('num_objects', [1, 2])
+def test_a_step_equals_the_reference(trainee, iteration, p, num_objects):
+    assert_step_equals_reference(trainee, iteration, p, make_batch(num_objects=num_objects))
 
 
-def test_a_step_late_in_training_equals_the_plain_twin(trainee):
-    assert_step_equals_twin(trainee, 80_001, 0.15, make_batch())
+def test_a_step_late_in_training_equals_the_reference(trainee):
+    assert_step_equals_reference(trainee, 80_001, 0.15, make_batch())
 
 
-def assert_step_equals_twin(network, iteration, p, batch):
-    twin = copy.deepcopy(network)
+def assert_step_equals_reference(network, iteration, p, batch):
+    other = copy.deepcopy(network)
     loss, fraction = reference.training_loss(
-        twin, batch['frames'], batch['masks'], batch['valid'], iteration
+        other, batch['frames'], batch['masks'], batch['valid'], iteration
     )
     loss.backward()
     results = PropagationModel(network).step(batch, iteration)
     assert results['p'] == pytest.approx(fraction) == pytest.approx(p)
     assert results['loss'] == pytest.approx(loss.item(), rel=1e-4)
     for (name, parameter), (_, expected) in zip(
-        network.named_parameters(), twin.named_parameters(), strict=True
+        network.named_parameters(), other.named_parameters(), strict=True
     ):
-        # in float32, through a hundred layers; a bias of the keys has no gradient at all
+        # float32 errors through a hundred layers; the keys' biases have no gradient at all
         difference = (parameter.grad - expected.grad).norm()
         assert difference < 5e-3 * expected.grad.norm() + 1e-8, name
 
 
 def test_gradient_flows_through_the_predicted_mask(trainee):
-    """The loss of frame 2 alone reaches the first frame's decoding through the memorised mask."""
+    """The loss of frame 2 alone reaches frame 1 and the given masks, through memorised masks."""
     batch = make_batch(1)
     frames = batch['frames'].requires_grad_()
     masks = torch.stack([batch['masks'][:, 0] == 1, batch['masks'][:, 0] == 2], 1).float()
@@ -76,8 +64,9 @@ def test_kept_fraction_by_hand():
     assert sooner == [1, 0.575, 0.15]
 
 
-def test_learning_rate_falls_at_its_steps():
-    model = PropagationModel(PropagationNetwork(), lr=1e-5, steps=[2, 4], gamma=0.1)
+def test_the_learning_rate_falls_at_its_steps():
+    options = OptimizationOptions(lr=1e-5, steps=(2, 4), gamma=0.1)
+    model = PropagationModel(PropagationNetwork(), options)
     rates = []
     for _ in range(5):
         rates.append(model.scheduler.get_last_lr()[0])
@@ -86,7 +75,7 @@ def test_learning_rate_falls_at_its_steps():
     assert rates == pytest.approx([1e-5, 1e-5, 1e-6, 1e-6, 1e-7])
 
 
-def test_iou_counts_pixels(trainee):
+def test_intersection_and_union_count_pixels(trainee):
     results = PropagationModel(trainee).step(make_batch(), 0)
     masks = make_batch()['masks'][:, 1:]
     predicted = results['logits'].argmax(2)
@@ -96,18 +85,41 @@ def test_iou_counts_pixels(trainee):
         assert results['union'][number - 1] == (a | b).sum()
 
 
-def test_batch_norm_is_frozen_unless_it_is_to_learn(trainee):
+def test_batch_norm_learns_only_if_asked_to(trainee):
     name = 'rgb_encoder.bn1.running_mean'
     before = trainee.state_dict()[name].clone()
     PropagationModel(trainee).step(make_batch(1), 0)
     assert torch.equal(trainee.state_dict()[name], before)
-    PropagationModel(trainee, train_bn=True).step(make_batch(1), 0)
+    PropagationModel(trainee, OptimizationOptions(train_bn=True)).step(make_batch(1), 0)
     assert not torch.equal(trainee.state_dict()[name], before)
+
+
+def training_modes_of_batch_norm(network):
+    modules = network.modules()
+    return [m.training for m in modules if isinstance(m, nn.BatchNorm2d)]
+
+
+@pytest.mark.parametrize('ema', [None, 0.5])
+def test_batch_norm_learns_again_after_an_evaluation(trainee, ema):
+    """Also where the evaluation fails."""
+    model = PropagationModel(trainee, OptimizationOptions(train_bn=True, ema=ema))
+    with pytest.raises(KeyError), model.evaluating() as network:
+        assert network is model.result
+        assert not network.training and not any(training_modes_of_batch_norm(network))
+        raise KeyError
+    assert all(training_modes_of_batch_norm(trainee))
+
+
+def test_batch_norm_stays_frozen_after_an_evaluation(trainee):
+    model = PropagationModel(trainee)
+    with model.evaluating():
+        pass
+    assert not any(training_modes_of_batch_norm(trainee))
 
 
 def test_half_precision_gives_about_the_same_loss(trainee):
     full = PropagationModel(copy.deepcopy(trainee)).step(make_batch(), 0)
-    half = PropagationModel(trainee, amp=True).step(make_batch(), 0)
+    half = PropagationModel(trainee, OptimizationOptions(amp=True)).step(make_batch(), 0)
     assert half['loss'] == pytest.approx(full['loss'], rel=0.05)
 
 
@@ -120,7 +132,7 @@ def test_a_loss_that_is_not_finite_names_the_samples_and_changes_nothing(trainee
     assert all(torch.equal(a, before[name]) for name, a in trainee.state_dict().items())
 
 
-def test_a_gradient_that_is_not_finite_changes_nothing_either(trainee):
+def test_a_gradient_that_is_not_finite_changes_nothing(trainee):
     model = PropagationModel(trainee)
     before = trainee.decoder.pred.bias.clone()
     trainee.decoder.pred.bias.register_hook(lambda gradient: gradient * torch.nan)
@@ -129,16 +141,16 @@ def test_a_gradient_that_is_not_finite_changes_nothing_either(trainee):
     assert torch.equal(trainee.decoder.pred.bias, before)
 
 
-def test_what_one_process_finds_stops_all_of_them(trainee, monkeypatch):
+def test_a_loss_that_is_not_finite_in_one_process_stops_all_of_them(trainee, monkeypatch):
     model = PropagationModel(trainee)
     model.distributed = True
     asked = []
 
-    def another_says_no(finite, op):
+    def not_finite_elsewhere(finite, op):
         asked.append((finite.item(), op))
         finite.zero_()
 
-    monkeypatch.setattr('torch.distributed.all_reduce', another_says_no)
+    monkeypatch.setattr('torch.distributed.all_reduce', not_finite_elsewhere)
     before = trainee.decoder.pred.bias.clone()
     with pytest.raises(NonFiniteLoss):
         model.step(make_batch(1), 0)
@@ -149,28 +161,13 @@ def test_what_one_process_finds_stops_all_of_them(trainee, monkeypatch):
 def test_thirty_steps_on_one_sample_overfit():
     torch.manual_seed(0)
     network = PropagationNetwork()
-    model = PropagationModel(network, lr=1e-4, train_bn=True, clip_grad=1)
+    model = PropagationModel(network, OptimizationOptions(lr=1e-4, train_bn=True, clip_grad=1))
     losses = [model.step(make_batch(1), 0)['loss'] for _ in range(30)]
     assert losses[0] > 5 * losses[-1], losses
 
 
 def test_gradients_can_be_clipped(trainee):
-    model = PropagationModel(trainee, clip_grad=0.5)
+    model = PropagationModel(trainee, OptimizationOptions(clip_grad=0.5))
     model.step(make_batch(), 0)
     norms = [parameter.grad.norm() for parameter in trainee.parameters()]
     assert float(torch.stack(norms).norm()) == pytest.approx(0.5, rel=1e-3)
-
-
-def test_endless_sampler_splits_whole_batches_and_goes_on_where_it_stopped():
-    from dataset.endless import EndlessSampler
-
-    def take(count, **options):
-        return list(itertools.islice(EndlessSampler(11, **options), count))
-
-    whole = take(30, batch_size=4)
-    parts = [take(15, batch_size=2, rank=rank, world_size=2) for rank in (0, 1)]
-    assert [key for pair in zip(*parts, strict=True) for key in pair] == whole
-    assert [epoch for epoch, _ in whole] == list(np.repeat(range(4), 8))[:30]
-    assert len(set(whole[:8])) == 8 and whole[:8] != whole[8:16]
-    assert take(10, batch_size=4, start=5) == whole[20:30]
-    assert len(take(20, batch_size=16)) == 20, 'a set smaller than a batch repeats'

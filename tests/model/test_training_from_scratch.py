@@ -1,20 +1,23 @@
-"""What only a training from nothing needs: weights to start from, an average to end with."""
+"""What only a training from scratch needs: weights to start from, an average to end with."""
 
 import copy
 
 import torch
 
 from model.memory import affinity
-from model.model import PropagationModel
+from model.model import OptimizationOptions, PropagationModel
 from model.network import PropagationNetwork
 from model.pretrained import start_from_scratch
-from tests.model.test_training_step import make_batch
+from tests.helpers.training_batch import make_batch
 
 
-def largest_share(network):
-    """Of what a query position takes from one memory position, on average; BatchNorm learning."""
+def mean_of_largest_weights(network):
+    """How much a query position takes from the memory position that it takes most from.
+
+    This is the mean over all query positions, while BatchNorm learns.
+    """
     batch = make_batch(size=96)
-    PropagationModel(network, train_bn=True)
+    PropagationModel(network, OptimizationOptions(train_bn=True))
     masks = (batch['masks'][:, :1] == 1).float()
     with torch.no_grad():
         keys, _ = network.memorize(batch['frames'][:, 0], masks)
@@ -22,20 +25,21 @@ def largest_share(network):
         return affinity(keys[:, 0], query.key).amax(1).mean().item()
 
 
-def test_training_from_nothing_starts_with_all_of_the_memory_in_view():
+def test_a_training_from_scratch_starts_by_reading_from_all_of_the_memory():
     torch.manual_seed(0)
     network = PropagationNetwork()
     start_from_scratch(network)
-    assert largest_share(network) < 0.06, 'of 36 positions'
+    assert mean_of_largest_weights(network) < 0.06, '1/36 would be equal weights'
 
 
-def test_the_key_projections_have_a_learning_rate_of_their_own(network):
+def test_the_key_projections_have_their_own_learning_rate(network):
     start = copy.deepcopy(network)
-    model = PropagationModel(copy.deepcopy(network), lr=1e-3, key_lr=0.1)
+    options = OptimizationOptions(lr=1e-3, key_lr=0.1)
+    model = PropagationModel(copy.deepcopy(network), options)
     model.step(make_batch(), 0)
     for name, parameter in model.network.named_parameters():
         moved = (parameter - start.get_parameter(name)).abs().max().item()
-        # Adam's first step is the learning rate; it is less where there is no gradient
+        # Adam's first step equals the learning rate, or less where there is no gradient
         most = 1e-4 if '.key_proj.' in name else 1e-3
         assert moved <= 1.01 * most, name
         assert moved > 0.9 * most or '.bias' in name, name
@@ -43,7 +47,8 @@ def test_the_key_projections_have_a_learning_rate_of_their_own(network):
 
 def test_the_result_is_the_moving_average_of_the_weights(network):
     torch.manual_seed(0)
-    model = PropagationModel(copy.deepcopy(network), lr=1e-2, train_bn=True, ema=0.5)
+    options = OptimizationOptions(lr=1e-2, train_bn=True, ema=0.5)
+    model = PropagationModel(copy.deepcopy(network), options)
     name = 'decoder.pred.weight'
     history = []
     for _ in range(4):
@@ -56,7 +61,7 @@ def test_the_result_is_the_moving_average_of_the_weights(network):
     torch.testing.assert_close(model.result.state_dict()[name], mean)
     assert model.result.state_dict().keys() == model.network.state_dict().keys()
     buffers = dict(model.result.named_buffers())
-    assert buffers['rgb_encoder.bn1.num_batches_tracked'] == 8  # two queries a step
+    assert buffers['rgb_encoder.bn1.num_batches_tracked'] == 8, 'two queries per step'
 
 
 def test_without_an_average_the_result_is_the_network(network):
