@@ -1,9 +1,10 @@
-"""What holds for any video: sizes, ids, probabilities, order, and files.
+"""Properties that hold for any video: sizes, ids, probabilities, order, and files.
 
-Seeded, so that every run of the tests tries the same.
+The search is seeded, so every run of the tests tries the same examples.
 """
 
 import tempfile
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -27,9 +28,9 @@ seeds = st.integers(0, 2**32 - 1)
 
 @st.composite
 def videos(draw, max_side=200, max_frames=5):
-    """images (T, 3, H, W) float32, dict frame -> mask (H, W), the ids that masks may hold.
+    """images (T, 3, H, W) float32, a dict frame -> mask (H, W), and the ids that masks may hold.
 
-    Which frames, masks and ids is up to a generator: hypothesis would mostly choose none.
+    Frames, masks and ids are drawn with NumPy, because hypothesis would mostly choose none.
     """
     height, width = draw(st.integers(1, max_side)), draw(st.integers(1, max_side))
     num_objects, rng = draw(st.integers(0, 12)), np.random.default_rng(draw(seeds))
@@ -37,7 +38,7 @@ def videos(draw, max_side=200, max_frames=5):
     images = rng.random((num_frames, 3, height, width), np.float32)
     annotated = rng.permutation(num_frames)[:num_masks].tolist()
     every = draw_ids(rng, num_objects)
-    # each mask holds some of the objects: such that are known, such that are new
+    # Each mask holds some of the objects, known ones as well as new ones.
     masks = {t: blobs(rng, height, width, rng.permutation(every)[: 1 + t * 4]) for t in annotated}
     return images, masks, every
 
@@ -47,7 +48,7 @@ def draw_ids(rng, number):
 
 
 def blobs(rng, height, width, ids):
-    """A mask in which each of the ids has a box, as far as no later one lies over it."""
+    """A mask with a box for each id; later boxes cover earlier ones."""
     mask = np.zeros((height, width), np.uint8)
     for number in ids:
         top, left = rng.integers(0, height), rng.integers(0, width)
@@ -56,13 +57,13 @@ def blobs(rng, height, width, ids):
 
 
 def propagate(images, masks, network=NETWORK, **options):
-    """-> the core, prob of each frame."""
+    """Run a new core over a video; returns the core and the probabilities of each frame."""
     core = InferenceCore(network, **{'mem_every': 2, 'top_k': 20, **options})
     return core, [core.step(image, masks.get(t)) for t, image in enumerate(images)]
 
 
 @given(videos())
-def test_sizes_ids_and_probabilities_come_out_right(video):
+def test_results_have_the_right_sizes_ids_and_probabilities(video):
     images, masks, _ = video
     height, width = images.shape[-2:]
     core = InferenceCore(NETWORK, mem_every=2, top_k=20)
@@ -82,7 +83,7 @@ def test_sizes_ids_and_probabilities_come_out_right(video):
 
 @settings(max_examples=12)
 @given(video=videos(max_side=48, max_frames=3))
-def test_the_network_itself_takes_any_size_and_any_number_of_objects(network, video):
+def test_the_real_network_takes_any_size_and_any_number_of_objects(network, video):
     images, masks, every = video
     core, probs = propagate(images, masks, network)
     for prob in probs:
@@ -100,7 +101,7 @@ def test_a_first_mask_comes_back_unchanged(video):
 
 
 @given(videos())
-def test_a_mask_has_the_last_word_on_its_pixels(video):
+def test_an_annotation_overrides_the_prediction_on_its_pixels(video):
     images, masks, _ = video
     core = InferenceCore(NETWORK, top_k=20)
     for t, image in enumerate(images):
@@ -110,8 +111,8 @@ def test_a_mask_has_the_last_word_on_its_pixels(video):
 
 
 @given(videos(max_side=80), st.randoms(use_true_random=False))
-def test_the_names_and_the_order_of_ids_do_not_matter(video, random):
-    """Other numbers for the same objects, and thus other channels: the same probabilities."""
+def test_the_values_and_the_order_of_ids_do_not_matter(video, random):
+    """The same objects under other ids, and thus in other channels, get the same probabilities."""
     images, masks, every = video
     others = random.sample(range(1, 256), len(every))
     rename = np.zeros(256, np.uint8)
@@ -126,7 +127,7 @@ def test_the_names_and_the_order_of_ids_do_not_matter(video, random):
 
 
 @given(videos(max_side=80), st.integers(1, 40), st.integers(1, 60), st.booleans())
-def test_the_size_of_chunks_and_parts_does_not_matter(video, chunk, part, use_km):
+def test_chunk_and_part_sizes_do_not_matter(video, chunk, part, use_km):
     images, masks, _ = video
     options = {'kernel_sigma': 5.6 if use_km else None, 'mem_every': 1}
     _, expected = propagate(images, masks, **options)
@@ -157,18 +158,18 @@ def test_a_mask_survives_the_disk(height, width, number, is_grey):
 
 
 @given(videos(max_side=60, max_frames=8), st.integers(1, 8), st.sampled_from([None, 1, 3]))
-def test_a_core_that_was_written_down_goes_on_as_if_it_had_not_stopped(video, num_done, cap):
+def test_a_core_restored_from_a_journal_continues_as_if_it_had_not_stopped(video, num_done, cap):
     images, masks, _ = video
     options = {'mem_every': 2, 'top_k': 20, 'max_mem_frames': cap}
     expected = propagate(images, masks, **options)[1]
     with tempfile.TemporaryDirectory() as folder:
-        stopped, journal = InferenceCore(NETWORK, **options), Journal(folder)
+        stopped, journal = InferenceCore(NETWORK, **options), Journal(Path(folder))
         for t, image in enumerate(images[:num_done]):
             stopped.step(image, masks.get(t))
             if stopped.last_kept is not None:
                 journal.save(stopped.last_kept)
         core = InferenceCore(NETWORK, **options)
-        core.restore(Journal(folder).load())
+        core.restore(Journal(Path(folder)).load())
     for t in range(core.index, len(images)):
         assert torch.equal(core.step(images[t], masks.get(t)), expected[t])
 
@@ -186,7 +187,7 @@ def test_one_hot_and_argmax_undo_each_other(height, width, number, seed):
 
 
 @given(sides, sides, sides, sides, st.integers(1, 5))
-def test_probabilities_stay_such_when_they_are_scaled(height, width, new_height, new_width, k):
+def test_resized_probabilities_still_add_up_to_one(height, width, new_height, new_width, k):
     generator = torch.Generator().manual_seed(height)
     prob = torch.rand(k, height, width, generator=generator).softmax(0)
     scaled = resize(prob, (new_height, new_width))
