@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tests.faults.bad_inputs.pictures import png
 from tests.helpers import stand_in
+from tests.helpers.picture_files import png
 from util.errors import UserError
 from util.images import MAX_PIXELS, image_size, read_image
 

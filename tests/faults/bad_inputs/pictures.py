@@ -1,12 +1,12 @@
 """Pictures that cannot be read, or not as what they are given for."""
 
 import struct
-import zlib
 
 import numpy as np
 from PIL import Image
 
 from tests.faults.bad_inputs.case import Bad, cut, each, save, write
+from tests.helpers.picture_files import png
 
 RUN = 'propagate.py frames --mask mask.png --output out'
 FIND = 'try_correspondence.py frames/00000.png frames/00001.png --point 3,4 --save out.png'
@@ -14,19 +14,6 @@ STATIC = 'train.py --stage 0 --static_root static --pretrained none -b 1 --num_w
 STATIC += ' --crop 32 --device cpu'
 UNREADABLE = 'cannot be read as an image'
 FIRST, LAST = 'frames/00000.png', 'frames/00003.png'
-
-
-def png(width, height, num_rows=0):
-    """A PNG that claims to be so large, and has so many black rows."""
-    header = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
-    packer = zlib.compressobj(9)
-    rows = [packer.compress(bytes(1 + width * 3)) for _ in range(num_rows)]
-    content = b'\x89PNG\r\n\x1a\n'
-    pixels = b''.join(rows) + packer.flush()
-    for kind, data in ((b'IHDR', header), (b'IDAT', pixels), (b'IEND', b'')):
-        check = struct.pack('>I', zlib.crc32(kind + data))
-        content += struct.pack('>I', len(data)) + kind + data + check
-    return content
 
 
 def jpeg_claiming(width, height):
