@@ -27,12 +27,12 @@ def find_cutouts(folder: str | Path) -> list[Path]:
     """The PNG files below a folder, in order. Raises UserError if there are none."""
     if not Path(folder).is_dir():
         raise UserError(
-            f'{folder}: no such folder; name one that holds cut-outs (PNG with alpha)',
+            f'{folder}: no such folder; name one of cut-outs, which are PNG files with alpha',
             parameter='paste',
         )
     files = sorted(Path(folder).rglob('*.png'), key=natural_key)
     if not files:
-        raise UserError(f'{folder}: no cut-outs in it (PNG with alpha)', parameter='paste')
+        raise UserError(f'{folder}: no cut-outs (PNG files with alpha) in it', parameter='paste')
     return files
 
 

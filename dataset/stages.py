@@ -24,8 +24,6 @@ from dataset.static_dataset import StaticDataset
 from dataset.vos_dataset import VOSDataset, find_videos
 from util.errors import UserError
 
-TrainingSet = StaticDataset | VOSDataset | CompositeDataset
-
 SKIPS = (5, 10, 15, 20, 25, 5)  # largest distances between frames, one after the other
 # From which share of the epochs on the next distance holds; stage 0 has no use for distances
 SKIP_CHANGES = {0: (), 1: (0.1, 0.2, 0.3, 0.4, 0.8), 2: (0.1, 0.2, 0.3, 0.4, 0.9)}
@@ -54,12 +52,19 @@ class SetCount(NamedTuple):
         return '; '.join([items, *self.notes])
 
 
+class RepeatedSet(NamedTuple):
+    """A set, and how often an epoch takes each of its images or videos."""
+
+    dataset: StaticDataset | VOSDataset | CompositeDataset
+    repeats: int
+
+
 class StageDataset(Dataset):
-    """Several sets as one; an epoch takes each of them `repeats` times, in ever new samples.
+    """Several sets as one. No two samples of a training are the same.
 
     Arguments:
         stage: 0, 1 or 2.
-        sets: pairs of a set and its repeats.
+        sets: not empty.
         counts: a SetCount for each set, absent ones included; kept as an attribute.
         seed: all random numbers depend on it.
 
@@ -68,12 +73,7 @@ class StageDataset(Dataset):
     """
 
     def __init__(
-        self,
-        stage: int,
-        sets: Sequence[tuple[TrainingSet, int]],
-        counts: list[SetCount],
-        *,
-        seed: int = 0,
+        self, stage: int, sets: Sequence[RepeatedSet], counts: list[SetCount], *, seed: int = 0
     ) -> None:
         self.stage = stage
         self.datasets = [dataset for dataset, _ in sets]
@@ -112,19 +112,11 @@ def build_stage(stage: int, options: StageOptions | None = None, **fields: Any) 
             although no roots were given.
     """
     options = replace(options or StageOptions(), **fields)
-    sets: Sequence[tuple[TrainingSet, int]]
-    if stage == 0:
-        sets, counts = static_sets(options)
-    else:
-        sets, counts = video_sets(stage, options)
-        if options.paste is not None:
-            cutouts = find_cutouts(options.paste)
-            sets = [(CompositeDataset(dataset, cutouts), repeats) for dataset, repeats in sets]
-            counts.append(SetCount('cut-outs', Path(options.paste), 'images', len(cutouts)))
+    sets, counts = video_sets(stage, options) if stage else static_sets(options)
     return StageDataset(stage, sets, counts, seed=options.seed)
 
 
-def static_sets(options: StageOptions) -> tuple[list[tuple[StaticDataset, int]], list[SetCount]]:
+def static_sets(options: StageOptions) -> tuple[list[RepeatedSet], list[SetCount]]:
     """The six published sets below the root or, if none of them is there, the root as one set."""
     root = Path(options.static_root or DEFAULT_ROOTS['static_root'])
     if not root.is_dir():
@@ -140,7 +132,8 @@ def static_sets(options: StageOptions) -> tuple[list[tuple[StaticDataset, int]],
             continue
         pairs = find_pairs(folder)
         short_side = options.short_side or options.crop
-        sets.append((StaticDataset(pairs, crop=options.crop, short_side=short_side), repeats))
+        dataset = StaticDataset(pairs, crop=options.crop, short_side=short_side)
+        sets.append(RepeatedSet(dataset, repeats))
         counts.append(SetCount(title, folder, 'images', len(pairs), repeats))
     absent = [count.folder for count in counts if not count.num_items]
     if absent and options.static_root is None:
@@ -209,8 +202,8 @@ def check_trees(stage: int, trees: Sequence[VideoTree]) -> None:
     if len(absent) == len(trees):
         folders = ' and no '.join(f'{tree.folder} ({tree.name})' for tree in trees)
         raise UserError(
-            f'nothing to train stage {stage} on: there is no {folders}; download them, or name a '
-            'tree of your own',
+            f'nothing to train stage {stage} on: there is no {folders}; download the data, or '
+            'name a tree of your own',
             parameter='vos_root',
         )
     if absent and not any(tree.is_given for tree in trees):
@@ -221,31 +214,33 @@ def check_trees(stage: int, trees: Sequence[VideoTree]) -> None:
         )
 
 
-def video_sets(
-    stage: int, options: StageOptions
-) -> tuple[list[tuple[VOSDataset, int]], list[SetCount]]:
-    """The sets of stage 1 or 2 that exist, and what is in each."""
+def video_sets(stage: int, options: StageOptions) -> tuple[list[RepeatedSet], list[SetCount]]:
+    """The sets of stage 1 or 2 that exist, and what is in all of them."""
     trees = video_trees(stage, options)
     check_trees(stage, trees)
+    cutouts = find_cutouts(options.paste) if options.paste else []
     sets, counts = [], []
     for tree in trees:
         count = SetCount(tree.name, tree.folder, 'videos')
         if tree.folder.is_dir():
             names = tree.list_names(tree.folder) if tree.list_names else None
             found = find_videos(tree.folder, names)
-            dataset = VOSDataset(
+            videos = VOSDataset(
                 found.videos,
                 crop=options.crop,
                 short_side=options.short_side,
                 bl30k=tree.bl30k,
                 skip_divisor=tree.skip_divisor,
             )
-            sets.append((dataset, tree.repeats))
+            dataset = CompositeDataset(videos, cutouts) if cutouts else videos
+            sets.append(RepeatedSet(dataset, tree.repeats))
             left_out = (
                 (found.num_short, 'videos of fewer than 3 frames left out'),
                 (found.num_without_mask, 'frames without a mask left out'),
             )
             notes = tuple(f'{number} {what}' for number, what in left_out if number)
-            count = count._replace(num_items=len(dataset), repeats=tree.repeats, notes=notes)
+            count = count._replace(num_items=len(videos), repeats=tree.repeats, notes=notes)
         counts.append(count)
+    if options.paste:
+        counts.append(SetCount('cut-outs', Path(options.paste), 'images', len(cutouts)))
     return sets, counts

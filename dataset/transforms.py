@@ -8,7 +8,7 @@ take the nearest pixel and are filled with background.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ def interpolation(array: np.ndarray) -> int:
     return cv2.INTER_NEAREST if array.ndim == 2 else cv2.INTER_CUBIC
 
 
-def fill(array: np.ndarray) -> Any:
+def fill(array: np.ndarray) -> int | tuple[int, int, int]:
     """What to fill an image or a mask with where a transform looks outside."""
     return 0 if array.ndim == 2 else IMAGE_FILL
 

@@ -37,7 +37,8 @@ def main(argv=None):
         is_sound = check_video_tree(tree, args.num_workers)
     else:
         is_sound = check_static(args.folder, args.num_workers)
-    sys.exit(0 if is_sound else 2)
+    if not is_sound:
+        sys.exit(2)
 
 
 if __name__ == '__main__':

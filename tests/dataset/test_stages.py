@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from dataset import vos_dataset
-from dataset.stages import SKIPS, StageDataset, StageOptions, build_stage, max_skip
+from dataset.stages import SKIPS, RepeatedSet, StageDataset, StageOptions, build_stage, max_skip
 from tests.helpers import benchmark_trees
 from tests.helpers.training_trees import CROP, assert_same, own_tree, static, videos_of, write_pair
 from util.errors import UserError
@@ -51,7 +51,7 @@ def test_samples_depend_on_seed_epoch_and_index_alone(tmp_path):
     root = own_tree(tmp_path)
     for stage, dataset in ((0, static(tmp_path / 'static')), (2, videos_of(root))):
         one, again, other = (
-            StageDataset(stage, [(dataset, 1)], [], seed=seed) for seed in (1, 1, 2)
+            StageDataset(stage, [RepeatedSet(dataset, 1)], [], seed=seed) for seed in (1, 1, 2)
         )
         first = one.sample(2, 0)
         np.random.seed(5)
@@ -64,7 +64,7 @@ def test_samples_depend_on_seed_epoch_and_index_alone(tmp_path):
 
 def test_a_repeated_set_gives_different_samples_each_time(tmp_path):
     root = own_tree(tmp_path)
-    dataset = StageDataset(2, [(videos_of(root), 2), (videos_of(root), 1)], [])
+    dataset = StageDataset(2, [RepeatedSet(videos_of(root), repeats) for repeats in (2, 1)], [])
     assert len(dataset) == 9
     samples = [dataset.sample(0, index) for index in range(9)]
     assert [sample['name'].split(':')[0][-1] for sample in samples] == list('abc') * 3

@@ -9,7 +9,7 @@ from PIL import Image
 
 from dataset.endless import EndlessSampler, endless_batches
 from dataset.layout import find_pairs
-from dataset.stages import StageDataset
+from dataset.stages import RepeatedSet, StageDataset
 from dataset.static_dataset import read_foreground
 from dataset.vos_dataset import find_videos
 from tests.helpers import stand_in
@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path, fault):
 def first_batches(stage, dataset):
     """Twenty batches of one sample, made by a worker."""
     loaded = endless_batches(
-        StageDataset(stage, [(dataset, 1)], []),
+        StageDataset(stage, [RepeatedSet(dataset, 1)], []),
         EndlessSampler(1, 1),
         20,
         num_workers=1,
