@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.benchmarks.options import BenchmarkOptions
+from scripts.benchmarks.options import MeasurementOptions
 from util.errors import UserError, entry_point, naming_options
 from util.files import save_json
 from util.options import Bounded
@@ -28,27 +28,18 @@ BENCHMARKS = ('inference', 'read', 'train', 'data', 'correspondence')
 
 @entry_point
 def main(argv=None):
-    args = build_parser().parse_args(argv)
-    if args.json and not args.json.parent.is_dir():
-        raise UserError(f'--json {args.json}: no such folder; make it, or choose another')
-    options = BenchmarkOptions(
-        rounds=args.rounds or (1 if args.what == 'inference' else 5),
-        model=args.model,
-        size=args.size,
-        frames=args.frames,
-        objects=args.objects,
-        crop=args.crop,
-        batch_size=args.batch_size,
-        device=args.device,
-        amp=args.amp,
-        compiled=args.compile,
-    )
+    given = vars(build_parser().parse_args(argv))
+    what, output = given.pop('what'), given.pop('json')
+    if output and not output.parent.is_dir():
+        raise UserError(f'--json {output}: no such folder; make it, or choose another')
+    given['rounds'] = given['rounds'] or (1 if what == 'inference' else 5)
     with naming_options(model='--model'):
-        figures = importlib.import_module(f'scripts.benchmarks.{args.what}').run(options)
+        benchmark = importlib.import_module(f'scripts.benchmarks.{what}')
+        figures = benchmark.run(MeasurementOptions(**given))
     for name, value in figures.items():
         print(f'{name}: {value:.4g}' if isinstance(value, float) else f'{name}: {value}')
-    if args.json:
-        save_json(args.json, figures)
+    if output:
+        save_json(output, figures)
 
 
 def build_parser():
@@ -80,7 +71,10 @@ def build_parser():
     )  # fmt: skip
     add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps (auto: the fastest)')
     add('--amp', action='store_true', help='half precision for our side; the reference has float32')
-    add('--compile', action='store_true', help='torch.compile for our side, in inference')
+    add(
+        '--compile', dest='compiled', action='store_true',
+        help='torch.compile for our side, in inference',
+    )  # fmt: skip
     add('--json', type=Path, help='also write the figures to this file')
     return parser
 

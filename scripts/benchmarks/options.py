@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class BenchmarkOptions:
+class MeasurementOptions:
     """The options of all benchmarks; each uses those that concern it.
 
     Arguments:
@@ -18,12 +18,12 @@ class BenchmarkOptions:
     """
 
     rounds: int
-    model: Path | None = None
-    size: tuple[int, int] = (480, 864)
-    frames: int = 60
-    objects: int = 1
-    crop: int = 192
-    batch_size: int = 4
-    device: str = 'auto'
-    amp: bool = False
-    compiled: bool = False
+    model: Path | None
+    size: tuple[int, int]
+    frames: int
+    objects: int
+    crop: int
+    batch_size: int
+    device: str
+    amp: bool
+    compiled: bool
