@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from model.fuse import prepare_for_inference
 from model.memory import affinity, aggregate_logits, readout
 from model.modules import Decoder, KeyValue, MaskRGBEncoder, RGBEncoder
-from model.weights import check_weights, read_checkpoint
-from util.errors import UserError
+from model.weights import bad_checkpoint, check_weights, read_checkpoint
 
 STRIDE = 16  # pixels per cell of keys and values
 IMAGE_MEAN = (0.485, 0.456, 0.406)  # statistics of ImageNet, RGB in [0, 1]
@@ -24,10 +23,10 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 class Query(NamedTuple):
     """The features of a frame that do not depend on an object."""
 
-    key: torch.Tensor  # B, CK, h, w
-    value: torch.Tensor  # B, CV, h, w
-    f8: torch.Tensor  # B, 512, H/8, W/8
-    f4: torch.Tensor  # B, 256, H/4, W/4
+    key: Tensor  # B, CK, h, w
+    value: Tensor  # B, CV, h, w
+    f8: Tensor  # B, 512, H/8, W/8
+    f4: Tensor  # B, 256, H/4, W/4
 
 
 class PropagationNetwork(nn.Module):
@@ -40,8 +39,8 @@ class PropagationNetwork(nn.Module):
     if the checkpoint does not state it.
     """
 
-    mean: torch.Tensor  # 3, 1, 1
-    std: torch.Tensor  # 3, 1, 1
+    mean: Tensor  # 3, 1, 1
+    std: Tensor  # 3, 1, 1
 
     def __init__(self, *, single_object: bool = False) -> None:
         super().__init__()
@@ -82,13 +81,11 @@ class PropagationNetwork(nn.Module):
         """The convolutions that make keys, on the memory and on the query side."""
         return [self.kv_m_f16.key_proj, self.kv_q_f16.key_proj]
 
-    def normalize(self, image: torch.Tensor) -> torch.Tensor:
+    def normalize(self, image: Tensor) -> Tensor:
         """Scale (..., 3, H, W) in [0, 1] to zero mean and unit variance over ImageNet."""
         return (image - self.mean) / self.std
 
-    def memorize(
-        self, image: torch.Tensor, masks: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def memorize(self, image: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Encode a frame with its masks for the memory.
 
         Arguments:
@@ -107,22 +104,20 @@ class PropagationNetwork(nn.Module):
         shape = (batch, num_objects)
         return keys.unflatten(0, shape), values.unflatten(0, shape)
 
-    def encode_query(self, image: torch.Tensor) -> Query:
+    def encode_query(self, image: Tensor) -> Query:
         """Encode a frame (B, 3, H, W) in [0, 1] to be segmented."""
         f16, f8, f4 = self.rgb_encoder(self.normalize(image))
         key, value = self.kv_q_f16(f16)
         return Query(key, value, f8, f4)
 
-    def decode(self, query: Query, readout: torch.Tensor) -> torch.Tensor:
+    def decode(self, query: Query, readout: Tensor) -> Tensor:
         """Turn what was read from memory (B, K, CV, h, w) into one logit (B, K, H, W) per object.
 
         Each object is decoded by itself; `model.memory.aggregate` weighs them against each other.
         """
         return self.decoder(readout, query.value, query.f8, query.f4)
 
-    def forward(
-        self, frames: torch.Tensor, masks: torch.Tensor, valid: torch.Tensor
-    ) -> torch.Tensor:
+    def forward(self, frames: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
         """Segment the frames of training samples, each one from all frames before it.
 
         Gradients flow through the predicted masks that are memorised on the way.
@@ -150,9 +145,7 @@ class PropagationNetwork(nn.Module):
             masks = logits[-1].softmax(1)[:, 1:]
         return torch.stack(logits, 1)
 
-    def read_all(
-        self, keys: torch.Tensor, values: torch.Tensor, query_key: torch.Tensor
-    ) -> torch.Tensor:
+    def read_all(self, keys: Tensor, values: Tensor, query_key: Tensor) -> Tensor:
         """Read each object's memory of T frames without top-k.
 
         Arguments:
@@ -191,16 +184,14 @@ def load_network(
     weights, short_side = read_checkpoint(Path(path))
     conv1 = weights.get('mask_rgb_encoder.conv1.weight')
     if conv1 is None:
-        raise UserError(
-            f'{path}: not a checkpoint of this network (its mask encoder is missing)',
-            parameter='model',
-        )
+        problem = 'not a checkpoint of this network (its mask encoder is missing)'
+        raise bad_checkpoint(path, problem)
     single_object = conv1.ndim == 4 and conv1.shape[1] == 4
     if single_object and multi_object:
-        raise UserError(
-            f'{path}: a single-object (stage 0) network, whose mask encoder does not see the other '
-            'objects; train stage 1 or 2 from it, or choose another checkpoint',
-            parameter='model',
+        raise bad_checkpoint(
+            path,
+            'a single-object (stage 0) network, whose mask encoder does not see the other objects; '
+            'train stage 1 or 2 from it, or choose another checkpoint',
         )
     network = PropagationNetwork(single_object=single_object)
     network.short_side = short_side

@@ -42,20 +42,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
         scales, short_side = content.get('scales', {}), content.get('short_side')
         content = content.get('average', content['network'])
     if not isinstance(content, dict) or not all(map(is_weight, content, content.values())):
-        raise UserError(
-            f'{path}: holds no network weights (expected names with tensors)', parameter='model'
-        )
+        raise bad_checkpoint(path, 'holds no network weights (expected names with tensors)')
     if short_side is not None and (type(short_side) is not int or short_side < 1):
-        raise UserError(
-            f"{path}: its entry 'short_side' is not a positive whole number; correct or remove it",
-            parameter='model',
-        )
+        problem = "its entry 'short_side' is not a positive whole number; correct or remove it"
+        raise bad_checkpoint(path, problem)
     try:
         weights = dequantize(content, scales)
     except UNREADABLE as error:
-        raise UserError(
-            f'{path}: its scales do not fit its weights; get the file again', parameter='model'
-        ) from error
+        problem = 'its scales do not fit its weights; get the file again'
+        raise bad_checkpoint(path, problem) from error
     weights.pop('n_averaged', None)  # a counter that AveragedModel keeps beside the weights
     # DistributedDataParallel and AveragedModel put this before every name
     weights = {name.removeprefix('module.'): weight for name, weight in weights.items()}
@@ -65,20 +60,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def load_tensors(path: Path) -> Any:
     """Whatever the file holds; UserError if it is missing, damaged or holds code."""
     if not path.is_file():
-        raise UserError(
-            f'{path}: no such checkpoint; check the path, or download the published weights with '
-            'download_model.py',
-            parameter='model',
-        )
+        remedy = 'check the path, or download the published weights with download_model.py'
+        raise bad_checkpoint(path, f'no such checkpoint; {remedy}')
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # PyTorch warns of TorchScript before it refuses it
             return torch.load(path, map_location='cpu', weights_only=True)
     except UNREADABLE as error:
         reason = str(error).strip().split('\n')[0][:120] or type(error).__name__
-        raise UserError(
-            f'{path}: not a readable checkpoint ({reason})', parameter='model'
-        ) from error
+        raise bad_checkpoint(path, f'not a readable checkpoint ({reason})') from error
 
 
 def is_weight(name: object, value: object) -> bool:
@@ -109,15 +99,16 @@ def check_weights(
         if names
     ]
     if found:
-        raise UserError(
-            f'{path}: a checkpoint of another network ({"; ".join(found)})', parameter='model'
-        )
+        raise bad_checkpoint(path, f'a checkpoint of another network ({"; ".join(found)})')
     broken = [name for name, weight in weights.items() if not weight.isfinite().all()]
     if broken:
-        raise UserError(
-            f'{path}: NaN or infinity in {len(broken)} of its tensors, first in {broken[0]}',
-            parameter='model',
-        )
+        where = f'{len(broken)} of its tensors, first in {broken[0]}'
+        raise bad_checkpoint(path, f'NaN or infinity in {where}')
+
+
+def bad_checkpoint(path: Path | str, problem: str) -> UserError:
+    """The error to raise for a checkpoint file; callers have it as their parameter `model`."""
+    return UserError(f'{path}: {problem}', parameter='model')
 
 
 def quantize(weights: Mapping[str, Tensor], short_side: int | None = None) -> dict[str, Any]:
