@@ -1,11 +1,14 @@
-"""Several processes, as torchrun starts them: who am I, which device is mine, gather and broadcast.
+"""Several processes, as torchrun starts them: which one is this, which device does it use.
 
-A plain `python program.py` is rank 0 of 1, and nothing here needs torch.distributed then.
+A plain `python program.py` is rank 0 of 1; for that, nothing here needs torch.distributed.
 """
 
 import contextlib
 import os
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -13,26 +16,37 @@ import torch.distributed as dist
 from util.errors import UserError
 from util.files import exclusive_lock_in, writable_folder
 
+T = TypeVar('T')
 
-def rank():
+
+def rank() -> int:
+    """The number of this process among all, from 0."""
     return int(os.environ.get('RANK', 0))
 
 
-def local_rank():
+def local_rank() -> int:
+    """The number of this process among those of its machine, from 0."""
     return int(os.environ.get('LOCAL_RANK', 0))
 
 
-def world_size():
+def world_size() -> int:
+    """The number of processes."""
     return int(os.environ.get('WORLD_SIZE', 1))
 
 
-def is_main():
+def is_main() -> bool:
+    """Whether this is the process that prints and writes for all."""
     return rank() == 0
 
 
 @contextlib.contextmanager
-def process_group(backend='gloo', timeout=timedelta(hours=24)):
-    """Join the other processes for the time of `with`; nothing for a single one."""
+def process_group(
+    backend: str = 'gloo', timeout: timedelta = timedelta(hours=24)
+) -> Iterator[None]:
+    """Connect to the other processes during the block; does nothing in a single process.
+
+    timeout: how long to wait for another process, which may have died.
+    """
     if world_size() == 1:
         yield
         return
@@ -44,8 +58,12 @@ def process_group(backend='gloo', timeout=timedelta(hours=24)):
 
 
 @contextlib.contextmanager
-def exclusive_folder(path, option='--output'):
-    """Make a folder for results and keep other runs out; the first process does so for all."""
+def exclusive_folder(path: Path, option: str = '--output') -> Iterator[None]:
+    """Create a folder for results and keep other runs out of it during the block.
+
+    The first process does so for all. Raises UserError, which names the option that sets the
+    folder, if nothing can be written there or another run uses it.
+    """
     if not is_main():
         yield
         return
@@ -53,40 +71,45 @@ def exclusive_folder(path, option='--output'):
         yield
 
 
-def gather(thing):
-    """Every process's `thing`, in the order of ranks, on all of them."""
+def gather(thing: T) -> list[T]:
+    """Collect `thing` of every process, in the order of ranks, on all of them."""
     if world_size() == 1:
         return [thing]
-    things = [None] * world_size()
+    things: list[Any] = [None] * world_size()
     dist.all_gather_object(things, thing)
     return things
 
 
-def run_on_main(function, *args):
-    """What `function` returns in the first process; it is called there only."""
-    return gather(function(*args) if is_main() else None)[0]
+def run_on_main(function: Callable[..., T], *args: Any) -> T:
+    """Call a function in the first process alone, and return its result in all of them."""
+    return cast(T, gather(function(*args) if is_main() else None)[0])
 
 
-def own_device(device):
-    """A device without a number becomes this process's own one; UserError if there are too few."""
+def own_device(device: torch.device) -> torch.device:
+    """Give 'cuda' without a number the number of this process's own GPU.
+
+    Other devices are returned as they are. Raises UserError if there are too few GPUs.
+    """
     if device.type != 'cuda' or device.index is not None:
         return device
     if local_rank() >= torch.cuda.device_count():
         raise UserError(
             f'{torch.cuda.device_count()} GPUs for a process of local rank {local_rank()}; start '
-            'one process for each GPU (--nproc_per_node)'
+            'one process per GPU (--nproc_per_node)'
         )
     return torch.device('cuda', local_rank())
 
 
-def split_by_cost(items, cost):
-    """This rank's part of the items: longest first, each to whoever has least so far.
+def split_by_cost(items: Iterable[T], cost: Callable[[T], float]) -> list[T]:
+    """Return this process's share of the items, so that the shares cost about the same.
 
-    All ranks compute the same split, without a word.
+    The most expensive item goes first, each to the process that has least so far. All processes
+    compute the same split, so they need not communicate.
     """
-    loads, parts = [0] * world_size(), [[] for _ in range(world_size())]
+    loads = [0.0] * world_size()
+    shares: list[list[T]] = [[] for _ in loads]
     for item in sorted(items, key=cost, reverse=True):
         least = loads.index(min(loads))
         loads[least] += cost(item)
-        parts[least].append(item)
-    return parts[rank()]
+        shares[least].append(item)
+    return shares[rank()]

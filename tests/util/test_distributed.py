@@ -1,4 +1,4 @@
-"""Several processes on one machine: which device is whose."""
+"""Several processes on one machine: which GPU each one uses."""
 
 import pytest
 import torch
