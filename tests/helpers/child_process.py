@@ -1,7 +1,7 @@
-"""Programs as child processes of one that has imported everything: they start in a moment.
+"""Programs in child processes, forked from a server that has imported everything: a quick start.
 
-They can be killed, or be given a disk that is full, without harm to the tests' own process. Their
-networks are small ones without meaning.
+They can be killed, or be given a full disk, without harm to the process of the tests. Their
+networks are small and untrained.
 """
 
 import multiprocessing
@@ -12,39 +12,34 @@ import sys
 import time
 from contextlib import contextmanager
 from importlib import import_module
-from types import SimpleNamespace
 from unittest import mock
 
 import torch
 from torch import nn
 
-import train
 from tests.helpers.coarse_network import CoarseNetwork
 
-MODULES = [  # which the server has imported; none of them computes anything on its own
+MODULES = [  # imported by the server; none of them computes anything at import
     'dataset.benchmarks', 'dataset.sources', 'dataset.stages', 'eval_davis', 'inference_core',
     'propagate', 'scripts.resize_youtube', 'scripts.resizing', 'tests.helpers.child_process',
-    'train',
-    'torch.utils.tensorboard', 'util.evaluation.run', 'util.propagation.clip',
-    'util.training.logger',
-    'util.training.validation',
+    'torch.utils.tensorboard', 'train', 'util.evaluation.run', 'util.propagation.run',
+    'util.training.start',
 ]  # fmt: skip
 SERVER = multiprocessing.get_context('forkserver')
 SERVER.set_forkserver_preload(MODULES)
 
 
 class SmallNetwork(nn.Module):
-    """To train.py like a PropagationNetwork: logits from the pictures alone, in a millisecond."""
+    """Replaces PropagationNetwork in train.py: logits from the images alone, in 1 ms."""
 
     device = torch.device('cpu')
-    kv_m_f16 = kv_q_f16 = SimpleNamespace(key_proj=nn.Identity())
 
     def __init__(self):
         super().__init__()
         self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 1))
 
     def set_batch_norm(self, train):
-        pass  # it has none
+        pass  # there is none
 
     def forward(self, frames, masks, valid):
         rest = frames[:, 1:]  # B, T-1, 3, H, W
@@ -57,13 +52,13 @@ def small_network(_):
 
 
 class Child:
-    """main(words) of a module in a process of its own.
+    """Runs main(words) of a module in a process of its own.
 
-    largest_file: in bytes; to write more into one file fails, as on a disk that is full.
+    largest_file: in bytes; writing more into one file fails, as it does on a full disk.
     """
 
     def __init__(self, module, words, largest_file=None):
-        # pipes: of these there is no largest size; they hold more than is said here
+        # Pipes, because the limit on files does not apply to them. They hold all of the output.
         self.out, out = SERVER.Pipe(duplex=False)
         self.errors, errors = SERVER.Pipe(duplex=False)
         words = [str(word) for word in words]
@@ -71,14 +66,14 @@ class Child:
         self.process.start()
 
     def wait_until(self, condition):
-        """Look often: it is at work for less than a second."""
+        """Look often, since the program runs for less than a second."""
         deadline = time.monotonic() + 60
         while not condition():
             assert self.process.is_alive() and time.monotonic() < deadline
             time.sleep(0.0005)
 
     def kill(self, seconds):
-        """Kill it after so many -> whether it had not ended by itself."""
+        """Kill it after so many seconds; returns whether it was still running."""
         self.process.join(seconds)
         self.process.kill()
         code, _, errors = self.finish()
@@ -86,7 +81,7 @@ class Child:
         return code != 0
 
     def finish(self, seconds=100):
-        """Wait for its end -> exit code, what it printed, what it wrote to stderr."""
+        """Wait until it exits; returns exit code, standard output, standard error."""
         self.process.join(seconds)
         assert self.process.exitcode is not None, 'it hangs'
         return self.process.exitcode, text_in(self.out), text_in(self.errors)
@@ -96,7 +91,7 @@ def text_in(pipe):
     os.set_blocking(pipe.fileno(), False)
     try:
         return os.read(pipe.fileno(), 1 << 20).decode()
-    except BlockingIOError:  # nothing, and something else still has its other end
+    except BlockingIOError:  # empty, and another process still holds the other end
         return ''
 
 
@@ -106,7 +101,7 @@ def run(module, words, out, errors, largest_file):
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = [
         os.fdopen(number, 'w', buffering=1) for number in (1, 2)
     ]
-    multiprocessing.set_start_method('fork', force=True)  # for workers, as without this server
+    multiprocessing.set_start_method('fork', force=True)  # how workers start without this server
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(True)
     if largest_file is not None:
@@ -117,10 +112,9 @@ def run(module, words, out, errors, largest_file):
 
 @contextmanager
 def small_networks():
-    """Inside, programs have such networks, whatever --model says."""
+    """Inside the block, programs have such networks, whatever --model says."""
     with (
-        mock.patch('model.network.load_network', lambda *_, **__: CoarseNetwork()),
         mock.patch('inference_core.load_network', lambda *_, **__: CoarseNetwork()),
-        mock.patch.object(train, 'start_network', small_network),
+        mock.patch('util.training.start.start_network', small_network),
     ):
         yield

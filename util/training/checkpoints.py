@@ -1,49 +1,69 @@
-"""Training checkpoints on disk: whole or not there, and all that an exact resume needs."""
+"""Training checkpoints: files that are whole or absent, with all that an exact resume needs."""
 
 import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
+from model.model import PropagationModel
 from util import distributed
 from util.errors import UNREADABLE, UserError
 from util.options import PROJECT
 from util.run_info import versions
 from util.tensor import save_tensors
 
+try:
+    import git
+except ImportError:  # also where the git program is not installed
+    git = None  # type: ignore[assignment]
+
+# Options that the state of the optimiser and of the schedule contains; resuming restores them.
+RESTORED = ('lr', 'key_lr', 'steps', 'gamma', 'weight_decay')
+# Options that must stay the same for a resumed training to continue exactly.
+BINDING = (
+    'batch_size', 'crop', 'short_side', 'paste', 'seed', 'amp', 'train_bn', 'clip_grad', 'ema',
+    'bootstrap', *RESTORED,
+)  # fmt: skip
+
 
 class Checkpoints:
-    """saves/ID/ID_ITERATION.pth (network weights) and ID_checkpoint.pth (everything).
+    """Writes FOLDER/NAME_ITERATION.pth (network weights) and NAME_checkpoint.pth (everything).
 
-    folder None: nothing is written.
+    Arguments:
+        folder: None writes nothing.
+        name: of the training.
+        config: its options by name.
     """
 
-    def __init__(self, folder, name, config):
+    def __init__(self, folder: Path | None, name: str, config: Mapping[str, Any]) -> None:
         self.folder, self.name = folder, name
         self.config = {key: plain(value) for key, value in config.items()}
         self.commit = git_commit()
-        self.path = folder and checkpoint_path(folder, name)
+        self.path = checkpoint_path(folder, name) if folder else None
 
-    def save(self, model, iteration, best=None):
-        """After `iteration` iterations: the network, and the state to go on from."""
-        if self.folder is None:
-            return
+    def save(self, model: PropagationModel, iteration: int, best: float | None = None) -> None:
+        """Save the network after `iteration` iterations, and the state to resume from."""
         self.save_network(model, iteration)
-        save_tensors(self.path, self.state(model, iteration, best))
+        if self.path:
+            save_tensors(self.path, self.state(model, iteration, best))
 
-    def save_network(self, model, label):
-        if self.folder is not None:
+    def save_network(self, model: PropagationModel, label: int | str) -> None:
+        """Save the network weights alone."""
+        if self.folder:
             save_tensors(self.folder / f'{self.name}_{label}.pth', model.result.state_dict())
 
-    def save_aside(self, model, iteration, label):
-        """A checkpoint that does not replace the last good one -> its path, None for NULL."""
-        if self.folder is None:
+    def save_aside(self, model: PropagationModel, iteration: int, label: str) -> Path | None:
+        """Save a checkpoint that does not replace the latest one, and return its path."""
+        if not self.folder:
             return None
         path = self.folder / f'{self.name}_{label}_{iteration}.pth'
         save_tensors(path, self.state(model, iteration, None))
         return path
 
-    def state(self, model, iteration, best):
+    def state(self, model: PropagationModel, iteration: int, best: float | None) -> dict[str, Any]:
+        """The content of a checkpoint."""
         return {
             'iteration': iteration,
             'best': best,
@@ -56,48 +76,52 @@ class Checkpoints:
 
 
 @contextlib.contextmanager
-def own_folder(args):
-    """saves/ID, with other trainings kept out of it; None where this process writes nothing.
+def training_folder(saves: Path, name: str, *, resumes: bool) -> Iterator[Path | None]:
+    """Yield the folder SAVES/NAME and keep other trainings out of it during the block.
 
-    args: saves, id and load_model are looked at. Raises UserError.
+    None if this process writes nothing: the name is NULL, or another process is the first one.
+    Raises UserError if the folder holds a training already and this one does not resume it.
     """
-    if args.id == 'NULL' or not distributed.is_main():
+    if name == 'NULL' or not distributed.is_main():
         yield None
         return
-    folder = args.saves / args.id
+    folder = saves / name
     try:
         with distributed.exclusive_folder(folder, '--saves'):
-            if not args.load_model and checkpoint_path(folder, args.id).exists():
+            if not resumes and checkpoint_path(folder, name).exists():
                 raise UserError(
-                    f'{folder}: holds a training of this --id; go on with it (--load_model) or '
+                    f'{folder}: holds a training of this --id; resume it with --load_model, or '
                     'choose another --id'
                 )
-            for part in folder.glob('.*.part'):  # of a training that was killed
+            for part in folder.glob('.*.part'):  # left by a training that was killed
                 part.unlink()
             yield folder
     finally:
         with contextlib.suppress(OSError):
-            folder.rmdir()  # if it is empty
+            folder.rmdir()  # fails unless it is empty
 
 
-def checkpoint_path(folder, name):
+def checkpoint_path(folder: Path, name: str) -> Path:
     return folder / f'{name}_checkpoint.pth'
 
 
-KEPT = ('lr', 'key_lr', 'steps', 'gamma', 'weight_decay')  # lie in optimiser and schedule
-# what a resumed training must share with its first part in order to go on exactly
-BINDING = ('batch_size', 'crop', 'short_side', 'paste', 'seed', 'amp', 'train_bn', 'clip_grad')
-BINDING += ('ema', 'bootstrap', *KEPT)
+class Resumed(NamedTuple):
+    """Where a training stood when its checkpoint was written."""
+
+    iteration: int
+    best: float | None  # best score in validation so far, if there was one
 
 
-def resume(path, model, config):
-    """Restore a model from ID_checkpoint.pth -> (iterations done, best score so far or None).
+def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Resumed:
+    """Restore a model from a checkpoint, which need not hold more than a published one.
 
-    config: that of this run. Another stage is refused, as is a training that is done; other
-    differences that matter are printed. The learning rate is the checkpoint's. Of a file, only
-    what `PropagationModel.state_dict` holds and the iteration must be there.
+    Arguments:
+        path: NAME_checkpoint.pth.
+        model: gets the weights and the state of the optimiser, its learning rate included.
+        config: the options of this run. Differences from those of the checkpoint are printed.
+    Raises:
+        UserError: no checkpoint, one of another stage, or of a training that is complete.
     """
-    path = Path(path)
     if not path.is_file():
         raise UserError(f'{path}: no such checkpoint (--load_model)')
     try:
@@ -105,7 +129,7 @@ def resume(path, model, config):
         before, iteration = state.get('config', {}), state['iteration']
         if before.get('stage', config['stage']) != config['stage']:
             raise UserError(
-                f'{path}: of stage {before["stage"]}; start stage {config["stage"]} from its '
+                f'{path}: is from stage {before["stage"]}; start stage {config["stage"]} from its '
                 'network, with --load_network'
             )
         model.load_state_dict(state)
@@ -116,32 +140,37 @@ def resume(path, model, config):
     except UNREADABLE as error:
         reason = str(error).split('\n')[0][:120]
         raise UserError(
-            f'{path}: not the checkpoint of such a training ({reason}); network files are read '
-            'with --load_network'
+            f'{path}: not a checkpoint that this training can resume from ({reason}); load a '
+            'network file with --load_network'
         ) from error
     if iteration >= config['iterations']:
-        raise UserError(f'{path}: has done its {iteration} iterations; give more with --iterations')
+        raise UserError(
+            f'{path}: training is already complete ({iteration} iterations); raise --iterations'
+        )
+    warn_of_changes(before, config)
+    return Resumed(iteration, state.get('best'))
+
+
+def warn_of_changes(before: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Print the options that differ from the checkpoint's and that should not."""
     for name in BINDING:
         now = plain(config[name])
         was = before.get(name, now)
         if was != now:
-            stays = ', which the checkpoint overrules' if name in KEPT else ''
-            print(f'not the same training: --{name} was {was}, now {now}{stays}')
-    return iteration, state.get('best')
+            restored = f'; {was} stays in force' if name in RESTORED else ''
+            print(f'warning: --{name} was {was}, now {now}{restored}')
 
 
-def plain(value):
-    """Paths as text, so that checkpoints load with weights_only."""
-    if isinstance(value, list):
+def plain(value: Any) -> Any:
+    """Paths as text and tuples as lists, which is what `torch.load(weights_only=True)` gives."""
+    if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
 
 
-def git_commit():
+def git_commit() -> str:
     """The commit of this checkout, 'unknown' outside one."""
-    try:
-        import git  # raises ImportError where there is no git program
-    except ImportError:
+    if git is None:
         return 'unknown'
     try:
         with git.Repo(PROJECT) as repository:

@@ -1,126 +1,190 @@
-"""The command line of train.py. Numbers of the paper are the defaults of their stage."""
+"""The command line of train.py. The defaults are the numbers of the paper."""
 
 import argparse
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
+from dataset.stage_options import DEFAULT_ROOTS
 from util.errors import UserError
-from util.options import MAX_WORKERS, PROJECT, check_least, check_most
+from util.options import MAX_WORKERS, PROJECT, SAVES, Bounded
 
 MAX_SIDE = 4096  # of a crop or a frame in training
-# per process: batch, iterations, where the learning rate falls (spec of the method, training)
+INT: dict[str, Any] = {'type': int, 'action': Bounded}
+# What depends on the stage: batch size per process, iterations, when the learning rate falls.
 STAGES = {
-    0: {'batch_size': 7, 'iterations': 300_000, 'steps': [250_000]},
-    1: {'batch_size': 4, 'iterations': 500_000, 'steps': [450_000]},
-    2: {'batch_size': 4, 'iterations': 150_000, 'steps': [125_000]},
+    0: {'batch_size': 7, 'iterations': 300_000, 'steps': (250_000,)},
+    1: {'batch_size': 4, 'iterations': 500_000, 'steps': (450_000,)},
+    2: {'batch_size': 4, 'iterations': 150_000, 'steps': (125_000,)},
 }
 
 
-def build_parser(description):
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The options of train.py under their own names; their help texts below explain them."""
+
+    # Schedule
+    stage: int
+    batch_size: int
+    iterations: int
+    steps: tuple[int, ...]
+    lr: float
+    key_lr: float
+    gamma: float
+    weight_decay: float
+    clip_grad: float | None
+    ema: float | None
+    bootstrap: tuple[int, int]
+    seed: int
+    # Start
+    pretrained: str
+    load_network: Path | None
+    load_model: Path | None
+    # Data
+    static_root: Path | None
+    bl_root: Path | None
+    yv_root: Path | None
+    davis_root: Path | None
+    vos_root: tuple[Path, ...]
+    crop: int
+    short_side: int | None
+    paste: Path | None
+    num_workers: int
+    # Computation
+    device: str
+    amp: bool
+    train_bn: bool
+    benchmark: bool
+    debug: bool
+    # Results
+    id: str
+    saves: Path
+    log_root: Path
+    save_every: int
+    validate: Path | None
+    validate_every: int
+    validate_size: int | None
+
+    def select(self, kind: type) -> Any:
+        """Make an object of a dataclass whose fields are options of the same names."""
+        return kind(**{field.name: getattr(self, field.name) for field in fields(kind)})
+
+
+def build_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
-    add_schedule(parser.add_argument_group('what and how long'))
-    add_start(parser.add_argument_group('where to start'))
-    add_data(parser.add_argument_group('data'))
-    add_compute(parser.add_argument_group('computing'))
-    add_reports(parser.add_argument_group('reports'))
-    # torch.distributed.launch passes the rank in one of these spellings; the environment has it too
+    add_schedule(parser.add_argument_group('schedule').add_argument)
+    add_start(parser.add_argument_group('start').add_argument)
+    add_data(parser.add_argument_group('data').add_argument)
+    add_computation(parser.add_argument_group('computation').add_argument)
+    add_results(parser.add_argument_group('results').add_argument)
+    # torch.distributed.launch passes the rank in one of these spellings. The environment has it
+    # too, and that is where we read it.
     parser.add_argument('--local-rank', '--local_rank', type=int, help=argparse.SUPPRESS)
     return parser
 
 
-def add_schedule(group):
-    add = group.add_argument
-    add('--stage', type=int, choices=STAGES, required=True, help='0 static, 1 BL30K, 2 video')
-    add('-b', '--batch_size', type=int, help='samples per process and iteration (7, 4, 4)')
-    add('-i', '--iterations', type=int, help='(300,000, 500,000, 150,000)')
-    add('--steps', type=int, nargs='*', help='iterations at which the learning rate falls')
-    add('--lr', type=float, default=1e-5)
-    add('--key_lr', type=float, default=1.0, help='of the key projections, times --lr (1)')
-    add('--gamma', type=float, default=0.1, help='what the learning rate is multiplied by then')
-    add('--weight_decay', type=float, default=1e-7)
-    add('--clip_grad', type=float, help='largest norm of the gradient (no limit)')
-    add('--ema', type=float, help='evaluate and save a moving average of the weights (0.999, say)')
+def add_schedule(add: Callable) -> None:
     add(
-        '--bootstrap', type=int, nargs=2, metavar=('FROM', 'TO'), default=[20_000, 70_000],
+        '--stage', type=int, choices=STAGES, required=True, help='0 static images, 1 BL30K, 2 video'
+    )
+    add('-b', '--batch_size', **INT, least=1, most=4096, help='samples per process (7, 4, 4)')
+    add('-i', '--iterations', **INT, least=1, help='length (300,000, 500,000, 150,000)')
+    add('--steps', **INT, least=1, nargs='*', help='iterations at which the learning rate falls')
+    add('--lr', type=float, default=1e-5, help='learning rate (1e-5)')
+    add('--key_lr', type=float, default=1.0, help='multiplier of --lr for the key projections (1)')
+    add('--gamma', type=float, default=0.1, help='factor on the learning rate at --steps (0.1)')
+    add('--weight_decay', type=float, default=1e-7, help='weight decay of Adam (1e-7)')
+    add('--clip_grad', type=float, help='largest norm of the gradient (no limit)')
+    add(
+        '--ema', type=float, metavar='DECAY',
+        help='evaluate and save a moving average of the weights; a decay of 0.999 is usual',
+    )  # fmt: skip
+    add(
+        '--bootstrap', type=int, nargs=2, metavar=('FROM', 'TO'), default=(20_000, 70_000),
         help='iterations between which the loss narrows to the hardest pixels (20,000 70,000)',
     )  # fmt: skip
-    add('--seed', type=int, default=0)
+    add('--seed', **INT, least=0, most=2**63 - 1, default=0, help='random seed (0)')
 
 
-def add_start(group):
-    add = group.add_argument
-    add('--pretrained', default='imagenet', help='none, imagenet or the path of a ResNet-50')
-    add('--load_network', help='start from the network of another training')
-    add('--load_model', help='go on with a training, from its checkpoint')
+def add_start(add: Callable) -> None:
+    add('--pretrained', default='imagenet', help='imagenet, none or the path of a ResNet-50')
+    add('--load_network', type=Path, help='start from the network of another training')
+    add('--load_model', type=Path, help='resume a training from its checkpoint')
 
 
-def add_data(group):
-    add = group.add_argument
-    add('--static_root', type=Path, help='(../static)')
-    add('--bl_root', type=Path, help='(../BL30K)')
-    add('--yv_root', type=Path, help='(../YouTube)')
-    add('--davis_root', type=Path, help='(../DAVIS)')
-    add('--vos_root', type=Path, action='append', default=[], help='a tree of your own, repeatable')
-    add('--crop', type=int, default=384, help='side of a training crop (384)')
-    add('--short_side', type=int, help='scale frames to this short side first')
+def add_data(add: Callable) -> None:
+    for name, folder in DEFAULT_ROOTS.items():
+        add(f'--{name}', type=Path, help=f'folder of the published set ({folder})')
+    add('--vos_root', type=Path, action='append', default=[], help='your own videos; repeatable')
+    add('--crop', **INT, least=32, most=MAX_SIDE, default=384, help='side of a crop (384)')
+    add('--short_side', **INT, least=32, most=MAX_SIDE, help='scale frames to this size first')
     add(
-        '--paste', type=Path, help='cut-outs (PNG with alpha) to paste over videos, for little data'
+        '--paste',
+        type=Path,
+        help='cut-outs (PNG with alpha) to paste over videos if data is scarce',
     )
-    add('--num_workers', type=int, default=4, help='processes that make samples (4)')
+    add(
+        '--num_workers', **INT, least=0, most=MAX_WORKERS, default=4,
+        help='processes that make samples (4)',
+    )  # fmt: skip
 
 
-def add_compute(group):
-    add = group.add_argument
-    add('--device', default='auto', help='auto, cpu, cuda or mps')
-    add('--amp', action='store_true', help='half precision where it is safe')
-    add('--train_bn', action='store_true', help='let BatchNorm learn (training from scratch)')
+def add_computation(add: Callable) -> None:
+    add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps (auto: the fastest)')
+    add('--amp', action='store_true', help='compute in half precision where that is safe')
+    add('--train_bn', action='store_true', help='train BatchNorm too (for training from scratch)')
     add('--benchmark', action='store_true', help='let cuDNN time its algorithms')
     add('--debug', action='store_true', help='log every iteration, find the source of a NaN')
 
 
-def add_reports(group):
-    add = group.add_argument
-    add('--id', default='NULL', help='name of the training; NULL writes no files')
-    add('--saves', type=Path, default=PROJECT / 'saves', help='checkpoints go here (saves/)')
-    # not --log: torchrun would take it for an abbreviation of its own --log_dir
-    add('--log_root', type=Path, default=PROJECT / 'log', help='TensorBoard files go here (log/)')
-    add('--save_every', type=int, default=50_000, help='iterations between checkpoints')
-    add('--validate', type=Path, help='a tree like DAVIS/2017, to be scored now and then')
-    add('--validate_every', type=int, default=10_000, help='iterations between validations')
-    add('--validate_size', type=int, help='short side for validation')
+def add_results(add: Callable) -> None:
+    add('--id', default='NULL', help='name of the training; NULL, the default, writes no files')
+    add('--saves', type=Path, default=SAVES, help='folder of the checkpoints (saves/)')
+    # Not --log: torchrun would take that for an abbreviation of its own --log_dir.
+    add('--log_root', type=Path, default=PROJECT / 'log', help='folder of TensorBoard files (log/)')
+    add('--save_every', **INT, least=1, default=50_000, help='iterations per checkpoint (50,000)')
+    add('--validate', type=Path, help='a tree like DAVIS/2017, to score the network on')
+    add(
+        '--validate_every', **INT, least=1, default=10_000,
+        help='iterations per validation (10,000)',
+    )  # fmt: skip
+    add('--validate_size', **INT, least=16, most=MAX_SIDE, help='short side in validation')
 
 
-def parse(description, argv=None):
-    """-> the options, with the stage's own defaults filled in. Raises UserError."""
-    args = build_parser(description).parse_args(argv)
-    for name, value in STAGES[args.stage].items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
-    check_least(
-        args, batch_size=1, iterations=1, crop=32, short_side=32, num_workers=0, save_every=1,
-        validate_every=1, validate_size=16, seed=0, steps=1,
-    )  # fmt: skip
-    check_most(
-        args, batch_size=4096, num_workers=MAX_WORKERS, crop=MAX_SIDE, short_side=MAX_SIDE,
-        validate_size=MAX_SIDE, seed=2**63 - 1,
-    )  # fmt: skip
-    if args.crop % 16:
-        raise UserError(f'--crop {args.crop}: must be a multiple of 16, the stride of the network')
-    if not 0 <= args.weight_decay < math.inf:
-        raise UserError(f'--weight_decay {args.weight_decay}: must be at least 0, and finite')
+def parse(description: str, argv: Sequence[str] | None = None) -> TrainingOptions:
+    """Read the command line and fill in what depends on the stage. Raises UserError."""
+    values = vars(build_parser(description).parse_args(argv))
+    del values['local_rank']
+    for name, default in STAGES[values['stage']].items():
+        values[name] = default if values[name] is None else values[name]
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    options = TrainingOptions(**(values | lists))
+    check(options)
+    return options
+
+
+def check(options: TrainingOptions) -> None:
+    """Raise UserError for values that no training can use, alone or together."""
+    if options.crop % 16:
+        raise UserError(
+            f'--crop {options.crop}: must be a multiple of 16, the stride of the network'
+        )
+    if not 0 <= options.weight_decay < math.inf:
+        raise UserError(f'--weight_decay {options.weight_decay}: must be at least 0, and finite')
     for name in ('lr', 'key_lr', 'gamma', 'clip_grad'):
-        value = getattr(args, name)
+        value = getattr(options, name)
         if value is not None and not 0 < value < math.inf:
             raise UserError(f'--{name} {value}: must be greater than 0, and finite')
-    start, end = args.bootstrap
+    start, end = options.bootstrap
     if not 0 <= start < end:
         raise UserError(f'--bootstrap {start} {end}: must start at 0 or later, and end after that')
-    if args.ema is not None and not 0 < args.ema < 1:
-        raise UserError(f'--ema {args.ema}: must lie between 0 and 1')
-    if args.paste and args.stage == 0:
-        raise UserError('--paste: for stages 1 and 2; stage 0 has one object')
-    if args.load_network and args.load_model:
+    if options.ema is not None and not 0 < options.ema < 1:
+        raise UserError(f'--ema {options.ema}: must lie between 0 and 1')
+    if options.paste and options.stage == 0:
+        raise UserError('--paste: for stages 1 and 2 only; stage 0 trains on single objects')
+    if options.load_network and options.load_model:
         raise UserError('--load_network and --load_model: give one of them')
-    if not args.id.replace('_', '').replace('-', '').replace('.', '').isalnum():
-        raise UserError(f'--id {args.id}: must be letters, digits, dots, dashes and underscores')
-    return args
+    if not options.id.replace('_', '').replace('-', '').replace('.', '').isalnum():
+        raise UserError(f'--id {options.id}: must be letters, digits, dots, dashes and underscores')

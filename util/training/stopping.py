@@ -1,20 +1,20 @@
-"""Signals to a program that works in steps: it is told to stop, or its workers end."""
+"""Signals during a training: the user asks it to stop, or one of its workers exits."""
 
 import signal
 import threading
 
 
-def stop_signal(launched=False):
-    """An Event that Ctrl-C and SIGTERM set; a second one interrupts at once.
+def stop_signal(*, launched: bool) -> threading.Event:
+    """Return an event that Ctrl-C and SIGTERM set; a second signal interrupts at once.
 
-    launched: by torchrun, which signals the other processes as soon as one of them has ended; a
-    second signal then means no more than the first.
+    launched: torchrun started the processes. It signals all of them as soon as one has exited, so
+    a second signal must mean no more than the first.
     """
     event = threading.Event()
 
-    def stop(number, _):
+    def stop(number: int, _: object) -> None:
         event.set()
-        ignore_workers()  # the signal may have ended them, too
+        ignore_workers()  # the signal may have ended them too
         signal.signal(number, signal.SIG_IGN if launched else signal.default_int_handler)
 
     if is_main_thread():
@@ -23,12 +23,12 @@ def stop_signal(launched=False):
     return event
 
 
-def ignore_workers():
-    """From now on a worker's end does not interrupt: PyTorch would raise it wherever we are."""
+def ignore_workers() -> None:
+    """Stop PyTorch's SIGCHLD handler from raising, at any line, when a worker exits."""
     if is_main_thread():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def is_main_thread():
-    """Only there signals can be handled."""
+def is_main_thread() -> bool:
+    """Whether this is the thread in which Python lets a program set signal handlers."""
     return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,148 @@
+"""A training on this process: what the loop of train.py calls, and the state between its steps."""
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dataset.benchmarks import BenchmarkVideo
+from dataset.endless import EndlessSampler, endless_batches
+from dataset.stages import StageDataset
+from inference_core import InferenceCore
+from model.model import PropagationModel
+from util import distributed
+from util.evaluation.run import mean_of
+from util.progress import progress_bar
+from util.training.checkpoints import Checkpoints, resume
+from util.training.logger import Averages, Logger, training_grid
+from util.training.options import TrainingOptions
+from util.training.stopping import stop_signal
+
+SCALARS_EVERY, PICTURES_EVERY = 100, 800  # iterations
+
+
+class Training:
+    """The state of a training between two iterations, and the steps that an iteration consists of.
+
+    Arguments:
+        options: those of train.py. With --load_model, the training stands where its checkpoint did.
+        model: network and optimiser, on their device.
+        dataset: the training set.
+        videos: scored by `validate`; none switch it off.
+        folder: for checkpoints; None writes no files.
+    """
+
+    def __init__(
+        self,
+        options: TrainingOptions,
+        model: PropagationModel,
+        dataset: StageDataset,
+        videos: Sequence[BenchmarkVideo],
+        folder: Path | None,
+    ) -> None:
+        self.options, self.model, self.dataset, self.videos = options, model, dataset, videos
+        self.is_main, self.num_processes = distributed.is_main(), distributed.world_size()
+        self.iteration = 0  # number of iterations that the weights have seen
+        self.best: float | None = None  # best score in validation
+        if options.load_model:
+            self.iteration, self.best = resume(options.load_model, model, vars(options))
+        self.saved = self.iteration  # iteration of the latest checkpoint
+        self.checkpoints = Checkpoints(folder, options.id, vars(options))
+        self.stop = stop_signal(launched=self.num_processes > 1)
+        self.averages = Averages()
+        self.logger = Logger(options.log_root / options.id if folder else None)
+        self.progress = progress_bar(
+            options.iterations, 'iterations', label=64, hidden=not self.is_main
+        )
+        self.batches = self.open_batches()
+
+    def open_batches(self) -> Generator[dict[str, Any], None, None]:
+        """Yield batches from this iteration on, for ever."""
+        sampler = EndlessSampler(
+            len(self.dataset),
+            self.options.batch_size,
+            rank=distributed.rank(),
+            world_size=self.num_processes,
+            seed=self.options.seed,
+            start=self.iteration,
+        )
+        yield from endless_batches(
+            self.dataset,
+            sampler,
+            self.options.iterations,
+            num_workers=self.options.num_workers,
+            pin_memory=self.model.device.type == 'cuda',
+        )
+
+    def announce(self) -> None:
+        """Print what the training consists of."""
+        options = self.options
+        print(
+            f'effective batch {options.batch_size * self.num_processes}: {self.num_processes} '
+            f'processes with {options.batch_size} samples each, on {self.model.device}'
+        )
+        for count in self.dataset.counts:
+            print(count)
+        if options.id == 'NULL':
+            print('--id NULL: nothing is saved')
+        if self.iteration:
+            print(f'going on after iteration {self.iteration} of {options.load_model}')
+
+    def is_due(self, every: int) -> bool:
+        """Whether something that is done every so many iterations, and at the end, is done now."""
+        return self.iteration % every == 0 or self.iteration == self.options.iterations
+
+    def next_batch(self) -> dict[str, Any]:
+        """Wait for a batch; see `PropagationModel.step` for what is in it."""
+        self.begin = time.perf_counter()
+        batch = next(self.batches)
+        self.waited = time.perf_counter() - self.begin
+        return batch
+
+    def step(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Update the weights, and return what `PropagationModel.step` does."""
+        results = self.model.step(batch, self.iteration)
+        self.iteration += 1
+        return results
+
+    def report(self, batch: Mapping[str, Any], results: Mapping[str, Any]) -> None:
+        """Show the means in the progress bar; at intervals, log them and draw pictures."""
+        if not self.is_main:
+            return
+        seconds = time.perf_counter() - self.begin
+        self.averages.add(results, time=seconds, data_time=self.waited)
+        self.progress.update(self.iteration, label=self.averages.line(results['lr']))
+        if self.is_due(1 if self.options.debug else SCALARS_EVERY):
+            means = self.averages.take()
+            waiting = means.pop('data_time') / means['time']
+            means |= {'p': results['p'], 'lr': results['lr'], 'waiting_for_data': waiting}
+            self.logger.scalars(means, self.iteration)
+        if self.is_due(PICTURES_EVERY):
+            grid = training_grid(batch, results['logits'])
+            self.logger.picture('image, prediction, ground truth', grid, self.iteration)
+
+    def validate(self) -> None:
+        """Log J&F on the videos, and save the best network so far as ID_best.pth."""
+        with self.model.evaluating() as network:
+            new_core = partial(InferenceCore, network, amp=self.options.amp)
+            score = mean_of(self.videos, new_core, network.device)
+        if not self.is_main:
+            return
+        values = {'val_J&F': score.jf, 'val_J': score.j, 'val_F': score.f}
+        self.logger.scalars(values, self.iteration)
+        if self.best is None or score.jf > self.best:
+            self.best = score.jf
+            self.checkpoints.save_network(self.model, 'best')
+
+    def save(self) -> None:
+        """Save a checkpoint, and the network by itself."""
+        self.checkpoints.save(self.model, self.iteration, self.best)
+        self.saved = self.iteration
+
+    def stop_if_asked(self) -> None:
+        """After Ctrl-C or SIGTERM, save a checkpoint and raise KeyboardInterrupt."""
+        if self.stop.is_set():
+            if self.saved < self.iteration:
+                self.save()
+            raise KeyboardInterrupt
