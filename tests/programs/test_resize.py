@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from scripts import resize_static, resize_youtube
+from tests.helpers.folders import files_in, names_in
 from tests.helpers.loopback import refused
-from tests.helpers.propagate_runs import files_in, hear_ctrl_c, names_in
+from tests.helpers.processes import hear_ctrl_c
 from tests.helpers.training_trees import own_tree, write_pair
 from util.masks import DAVIS_PALETTE, load_mask
 
