@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.resize_program import resize_program
+from scripts.dataset_program import resize_program
 from util.errors import entry_point
 
 
