@@ -7,6 +7,7 @@ from dataset.layout import match_frames, match_pairs, tree_folders, video_names,
 from dataset.samples import NUM_FRAMES, read_image_fast
 from dataset.sizes import describe, fit_mask
 from dataset.static_dataset import read_foreground
+from util.device import configure_torch
 from util.errors import UserError
 from util.masks import load_mask
 from util.parallel import parallel_map
@@ -41,6 +42,7 @@ def find_tree(folder, required):
 
 def check_static(folder, num_workers=None):
     """Report the faults of pairs x.jpg, x.png; returns whether there are none."""
+    configure_torch()
     pairs, alone = match_pairs(folder)
     if not pairs and not alone:
         raise UserError(f'{folder}: no pairs x.jpg, x.png and no videos in it')
@@ -52,6 +54,7 @@ def check_static(folder, num_workers=None):
 
 def check_video_tree(tree, num_workers=None):
     """Report the faults of a tree of videos; returns whether there are none."""
+    configure_torch()
     images, annotations = tree_folders(tree)
     names = video_names(images)
     without_frames = sorted(set(video_names(annotations)) - set(names))

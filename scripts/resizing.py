@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from dataset.layout import IMAGE_SUFFIXES, MASK_SUFFIXES, tree_folders, walk
 from dataset.sizes import scaled
+from util.device import configure_torch
 from util.errors import UserError
 from util.files import atomic_write, exclusive_lock
 from util.images import open_image, read_image
@@ -27,6 +28,7 @@ def resize_folder(source, target, short_side, num_workers=None, *, is_tree=False
     After an interruption, the next call continues. Raises UserError, also for an image that cannot
     be read and, with is_tree, unless the source is a tree of videos.
     """
+    configure_torch()
     if is_tree:
         tree_folders(source)  # raises UserError
     if target.resolve().is_relative_to(source.resolve()):
