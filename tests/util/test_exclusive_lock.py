@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.propagate_runs import names_in
+from tests.helpers.folders import names_in
 from util.errors import UserError
 from util.files import exclusive_lock
 

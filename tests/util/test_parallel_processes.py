@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import stand_in
-from tests.helpers.propagate_runs import hear_ctrl_c
+from tests.helpers.processes import hear_ctrl_c
 from tests.helpers.video_files import write_movie
 from util.errors import UserError
 from util.parallel import parallel_map
