@@ -55,6 +55,7 @@ def read_cutout(path: Path, side: int) -> np.ndarray:
 
 
 def without_specks(alpha: np.ndarray) -> np.ndarray:
+    """An alpha channel (h, w) whose small separate parts are made transparent."""
     number, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > SOLID).astype(np.uint8))
     areas = stats[1:, cv2.CC_STAT_AREA]
     specks = [i for i in range(1, number) if areas[i - 1] < SMALLEST_PART * areas.max()]

@@ -51,7 +51,7 @@ def make_sample(raw: RawSample, ids: Sequence[int], num_objects: int) -> Sample:
     object_of_id = np.zeros(256, np.int64)
     object_of_id[list(ids)] = range(1, len(ids) + 1)
     valid = torch.zeros(num_objects)
-    # as published: a sample without objects marks object 1 valid, with an empty mask
+    # a sample without objects marks object 1 valid, with an empty mask, as the published code does
     valid[: max(1, len(ids))] = 1
     frames = np.stack([cv2.split(image) for image in raw.images])  # T, 3, H, W
     return {

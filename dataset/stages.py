@@ -162,6 +162,7 @@ def video_trees(stage: int, options: StageOptions) -> list[VideoTree]:
     """The trees that stage 1 or 2 draws from, whether they exist or not."""
 
     def published(name: str, parameter: str, inside: str, **rules: Any) -> VideoTree:
+        """A published tree, which lies in a folder `inside` its root."""
         root = getattr(options, parameter)
         folder = Path(root or DEFAULT_ROOTS[parameter], inside)
         return VideoTree(name, folder, parameter, root is not None, **rules)

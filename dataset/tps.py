@@ -33,7 +33,8 @@ class ThinPlateWarp(NamedTuple):
         apart, a grid of every second pixel is already wrong by a pixel.
         """
         spline = ThinPlateSpline().fit(self.moved, self.points)
-        weights = spline.parameters.astype(np.float32)  # for the N kernels, then for 1, x and y
+        # N rows for the kernels, then three for 1, x and y
+        weights = spline.parameters.astype(np.float32)
         x = ((np.arange(width) + 0.5) / width).astype(np.float32)
         y = ((np.arange(height) + 0.5) / height).astype(np.float32)
         at_x, at_y = (self.moved[:, i : i + 1].astype(np.float32) for i in (0, 1))

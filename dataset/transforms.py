@@ -114,7 +114,7 @@ class ResizedCrop(NamedTuple):
     left: int
     height: int
     width: int
-    size: int  # of the square
+    size: int  # side of the square
     flipped: bool
 
     @classmethod
@@ -186,10 +186,12 @@ class Jitter(NamedTuple):
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:
+    """The brightness of an image: uint8 (H, W)."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def grey_to_rgb(grey: np.ndarray) -> np.ndarray:
+    """The grey image (H, W, 3) of a brightness (H, W)."""
     return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
 
 
@@ -204,6 +206,7 @@ def adjust_contrast(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def blend_with(image: np.ndarray, value: float, factor: float) -> np.ndarray:
+    """factor * image + (1 - factor) * value, rounded and clipped."""
     table = factor * np.arange(256) + (1 - factor) * value
     return cv2.LUT(image, table.round().clip(0, 255).astype(np.uint8))
 

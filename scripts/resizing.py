@@ -77,6 +77,7 @@ def check_complete(files, source, target):
 
 
 def is_newer(file, than):
+    """Whether a file exists and was written no earlier than another."""
     return file.exists() and file.stat().st_mtime_ns >= than.stat().st_mtime_ns
 
 

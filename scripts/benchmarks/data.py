@@ -20,7 +20,7 @@ NUM_SAMPLES = 10  # in a round
 
 def run(options):
     """Time each stage on made-up files of the usual size; both sides draw the same numbers."""
-    cv2.setNumThreads(0)  # as in a worker
+    cv2.setNumThreads(0)  # workers have one thread each, too
     torch.set_num_threads(1)
     figures = {'sample': f'3 frames, crop {options.crop}, one process with one thread'}
     with tempfile.TemporaryDirectory() as folder:

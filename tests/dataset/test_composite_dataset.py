@@ -23,8 +23,8 @@ def cutouts(tmp_path):
         y, x = np.mgrid[:60, :60]
         alpha = ((y - 30) ** 2 + (x - 30) ** 2 < 200) * np.uint8(255)
         alpha[2:4, 55:58] = 255 if name == 'a.png' else 0
-        picture = np.dstack([np.full((60, 60), value, np.uint8) for value in RED] + [alpha])
-        Image.fromarray(picture).save(folder / name)
+        image = np.dstack([np.full((60, 60), value, np.uint8) for value in RED] + [alpha])
+        Image.fromarray(image).save(folder / name)
     return folder
 
 
@@ -110,7 +110,7 @@ def test_a_thing_may_appear_after_the_first_frame(cutouts):
     assert (masks[1] == 1).any() and (images[1][masks[1] == 1] != 90).any()
 
 
-def test_camouflage_brings_colours_near_those_of_the_picture(cutouts):
+def test_camouflage_brings_colours_near_those_of_the_image(cutouts):
     layers = [read_cutout(cutouts / 'a.png', 40)] * 3
     before = layers[0].copy()
     shown = before[..., 3] > SOLID
@@ -125,15 +125,15 @@ def test_camouflage_brings_colours_near_those_of_the_picture(cutouts):
 
 
 def test_specks_and_margins_of_a_cutout_are_dropped(cutouts):
-    picture = read_cutout(cutouts / 'a.png', 60)
-    assert picture.shape == (29, 29, 4)
+    layer = read_cutout(cutouts / 'a.png', 60)
+    assert layer.shape == (29, 29, 4)
     assert max(read_cutout(cutouts / 'a.png', 30).shape[:2]) < 18
 
 
 def test_textures_differ_and_fill_their_range():
-    pictures = [texture(np.random.default_rng(seed), 64) for seed in range(4)]
-    assert all(p.shape == (64, 64, 3) and p.dtype == np.uint8 and p.std() > 15 for p in pictures)
-    assert (pictures[0] != pictures[1]).any()
+    images = [texture(np.random.default_rng(seed), 64) for seed in range(4)]
+    assert all(p.shape == (64, 64, 3) and p.dtype == np.uint8 and p.std() > 15 for p in images)
+    assert (images[0] != images[1]).any()
 
 
 def test_a_stage_pastes_cutouts_and_counts_them(tmp_path, cutouts):
@@ -161,7 +161,7 @@ def test_a_folder_without_cutouts_is_refused(tmp_path, write, words):
 
 @pytest.mark.parametrize('alpha', [0, 255])
 def test_an_image_without_an_outline_is_no_cutout(tmp_path, alpha):
-    picture = np.dstack([np.zeros((8, 8, 3), np.uint8), np.full((8, 8), alpha, np.uint8)])
-    Image.fromarray(picture).save(tmp_path / 'x.png')
+    image = np.dstack([np.zeros((8, 8, 3), np.uint8), np.full((8, 8), alpha, np.uint8)])
+    Image.fromarray(image).save(tmp_path / 'x.png')
     with pytest.raises(UserError, match='not a cut-out'):
         read_cutout(tmp_path / 'x.png', 64)
