@@ -1,6 +1,7 @@
 """Scores of a folder of predictions against a folder of ground truth: see score.py."""
 
 from dataset.benchmarks import read_list
+from util.device import configure_torch
 from util.errors import UserError
 from util.files import list_files
 from util.scores import check_not_same, print_table, save_table, score_video, table
@@ -35,6 +36,7 @@ def video_folders(folder):
 
 def score_folders(ground_truth, predictions, videos, *, all_frames):
     """Print the scores of these videos, and write them into the folder of predictions."""
+    configure_torch()
     scores = {}
     for name in videos:
         masks = {path.name: path for path in list_files(ground_truth / name, ('.png',))}
