@@ -19,13 +19,13 @@ def main(argv=None):
 
 
 def train(training, options):
-    """The training loop. What fails in it leaves a checkpoint: see util/training/rescue.py."""
+    """The training loop. If it fails, it leaves a checkpoint: see util/training/rescue.py."""
     while training.iteration < options.iterations:
         # 1. Take the next batch, which worker processes have prepared in the meantime.
         batch = training.next_batch()
         # 2. Segment it, and update the weights.
         results = training.step(batch)
-        # 3. Show the loss and the IoU, and now and then the masks.
+        # 3. Report loss and IoU; now and then, draw the masks.
         training.report(batch, results)
         # 4. Score the network on other videos, and keep the best one.
         if training.videos and training.is_due(options.validate_every):

@@ -12,9 +12,12 @@ import pytest
 import torch
 
 import train
+from dataset.stage_options import StageOptions
+from model.model import OptimizationOptions
 from model.network import PropagationNetwork, load_network
 from tests.helpers import benchmark_trees
 from tests.helpers.training_trees import own_tree, write_pair
+from util.training.options import parse
 
 ROOT = Path(__file__).parents[2]
 SMALL = ['--pretrained', 'none', '--crop', '32', '-b', '1', '--num_workers', '0', '--device', 'cpu']
@@ -71,7 +74,7 @@ def weights_of(path):
 
 @pytest.mark.parametrize('launcher', LAUNCHERS)
 @pytest.mark.parametrize('stage', [0, 1, 2])
-def test_each_stage_runs_through_each_launcher(data, stage, launcher, capsys):
+def test_each_stage_runs_with_each_launcher(data, stage, launcher, capsys):
     argv = options(data, stage, '-i', 3, '--debug')
     if launcher == 'python':
         train.main(argv)
@@ -132,6 +135,9 @@ def test_checkpoints_hold_everything_and_load_as_networks(data, tmp_path):
     ]  # fmt: skip
     state = weights_of(saves / 'x_checkpoint.pth')
     assert state['iteration'] == 2 and state['config']['crop'] == 32
+    assert state['config']['steps'] == [125_000] and state['config']['davis_root'] == str(
+        data / 'DAVIS'
+    )
     assert state['versions']['torch'] == torch.__version__
     assert re.fullmatch(r'[0-9a-f]{40}(-dirty)?|unknown', state['git_commit'])
     assert not load_network(saves / 'x_2.pth').single_object
@@ -185,6 +191,12 @@ def test_validation_keeps_the_best_network(data, tmp_path):
     assert [event.value for event in events.Scalars('p')] == pytest.approx([1, 0.575])
     (picture,) = events.Images('image, prediction, ground truth')
     assert (picture.width, picture.height) == (8 * 32, 32)
+
+
+def test_the_defaults_of_the_program_are_those_of_the_library():
+    parsed = parse('', ['--stage', '2'])
+    assert parsed.select(StageOptions) == StageOptions()
+    assert parsed.select(OptimizationOptions) == OptimizationOptions(steps=(125_000,))
 
 
 def test_null_writes_no_files(data, tmp_path, monkeypatch, capsys):

@@ -16,7 +16,7 @@ from util.tensor import save_tensors
 
 try:
     import git
-except ImportError:  # also where the git program is not installed
+except ImportError:  # GitPython also raises this if there is no git program
     git = None  # type: ignore[assignment]
 
 # Options that the state of the optimiser and of the schedule contains; resuming restores them.
@@ -33,7 +33,7 @@ class Checkpoints:
 
     Arguments:
         folder: None writes nothing.
-        name: of the training.
+        name: the training's --id.
         config: its options by name.
     """
 

@@ -11,7 +11,7 @@ from dataset.stage_options import DEFAULT_ROOTS
 from util.errors import UserError
 from util.options import MAX_WORKERS, PROJECT, SAVES, Bounded
 
-MAX_SIDE = 4096  # of a crop or a frame in training
+MAX_SIDE = 4096  # longest side of a crop or frame in pixels
 INT: dict[str, Any] = {'type': int, 'action': Bounded}
 # What depends on the stage: batch size per process, iterations, when the learning rate falls.
 STAGES = {

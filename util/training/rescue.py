@@ -15,7 +15,7 @@ def rescue(training: Training) -> Iterator[None]:
     """If the block fails, save a checkpoint unless the weights are half updated.
 
     An expected failure becomes a UserError that also says how to resume; a bug keeps its traceback.
-    Raises KeyboardInterrupt if the failure comes of a signal that asked the training to stop.
+    Raises KeyboardInterrupt if a signal that asks the training to stop caused the failure.
     """
     changed_at: int | None = None  # the iteration in which weights were last changed
 

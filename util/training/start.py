@@ -23,7 +23,7 @@ from util.training.options import TrainingOptions
 from util.training.rescue import rescue
 from util.training.training import Training
 
-TIMEOUT = timedelta(minutes=30)  # to wait for another process, which may have died
+TIMEOUT = timedelta(minutes=30)  # how long to wait for another process, which may have died
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ class Training:
     """The state of a training between two iterations, and the steps that an iteration consists of.
 
     Arguments:
-        options: those of train.py. With --load_model, the training stands where its checkpoint did.
+        options: those of train.py. With --load_model, the training continues from there.
         model: network and optimiser, on their device.
         dataset: the training set.
         videos: scored by `validate`; none switch it off.
