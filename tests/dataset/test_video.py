@@ -8,8 +8,8 @@ from PIL import Image
 from dataset.sizes import resize_image, resize_mask, scaled
 from dataset.sources import open_source
 from dataset.video import Video, match_masks
-from tests.conftest import write_clip
 from tests.helpers import stand_in
+from tests.helpers.clips import write_clip
 from util.errors import UserError
 from util.masks import load_mask, save_mask
 

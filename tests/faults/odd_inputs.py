@@ -1,39 +1,48 @@
-"""Inputs that are odd and right: tests/test_odd_inputs.py runs them.
+"""Odd but valid inputs to propagate.py; tests/faults/test_odd_inputs.py runs them.
 
-The clip is always the same four frames; what is odd is how they are stored.
+The clip is always the same four frames, stored in odd ways.
 """
 
+import shlex
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from tests.faults.bad_inputs.case import each, save
+from tests.faults.bad_inputs.case import all_of, save
 from tests.helpers import stand_in
 from tests.helpers.video_files import KINDS, set_rotation, write_movie
 
 IMAGES, MASKS = stand_in.clip(4, 32, 48)
 RUN = 'propagate.py frames --mask mask.png --output out --size 64'
-MANY = RUN.replace('mask.png', 'masks')
+RUN_MASKS = RUN.replace('mask.png', 'masks')
 NAMES = [f'{number:05}' for number in range(4)]
-EXIF = {3: 2, 6: 1, 8: 3}  # orientation -> quarter turns, counterclockwise, that store it so
+# EXIF orientation: how many counterclockwise quarter turns store an image in this way.
+EXIF = {3: 2, 6: 1, 8: 3}
 TALL, WIDE = (20000, 10), (10, 20000)
 HUGE = 10**12
 
 
 class Odd(NamedTuple):
-    """A command that works, as on the plain clip."""
+    """A command that works as it does on the plain clip.
+
+    what: names the case.
+    prepare: called with the folder of the clip before the command.
+    names, first: the names of the resulting masks, and the first of them.
+    output: the folder that the command writes to.
+    """
 
     what: str
     command: str
-    prepare: callable = None  # called with the folder of the clip first
-    names: list = NAMES  # of the masks that come out
-    first: np.ndarray = MASKS[0]  # the first of them
+    prepare: Callable | None = None
+    names: list = NAMES
+    first: np.ndarray = MASKS[0]
     output: str = 'out'
 
 
 def frames(change, name='{:05}.png', **options):
-    """-> what replaces the frames by change(picture), a Pillow image or an array."""
+    """A function that replaces each frame by change(picture), a Pillow image or an array."""
 
     def prepare(folder):
         for number, image in enumerate(IMAGES):
@@ -69,10 +78,9 @@ def turn(orientation):
 
 
 def of_size(size):
-    """Frames and a mask of another size, one object on the left half."""
-    mask = np.ones(size, np.uint8)
-    mask[:, (size[1] + 1) // 2 :] = 0
-    return each(frames(lambda image: np.resize(image, (*size, 3))), save('mask.png', mask))
+    """Frames of another size, and a mask with one object on the left half."""
+    resized = frames(lambda image: np.resize(image, (*size, 3)))
+    return all_of(resized, save('mask.png', left_half(size)))
 
 
 def left_half(size):
@@ -86,7 +94,7 @@ def movie(name, kind=None, pictures=IMAGES, **options):
 
 
 def rotated(folder):
-    """A film from a phone held upright: its pictures lie on their side in the file."""
+    """A video from a phone held upright: the file holds its pictures on their side."""
     write_movie(folder / 'a.mp4', np.rot90(IMAGES, 1, (1, 2)), 'h264.mp4')
     set_rotation(folder / 'a.mp4', 90)
 
@@ -100,19 +108,20 @@ def named(pattern):
     return frames(same, pattern)
 
 
-def film(path):
-    return RUN.replace('frames', path)
+def on(path):
+    """The command with another input."""
+    return RUN.replace('frames', shlex.quote(path))
 
 
 def clutter(folder):
-    """What a folder of frames may hold besides."""
+    """Add what else folders of frames may hold."""
     for name in ('.DS_Store', 'Thumbs.db', 'notes.txt', '.hidden.png'):
         (folder / 'frames' / name).write_bytes(b'\0')
     (folder / 'frames' / 'others').mkdir()
 
 
 def links(folder):
-    """Frames that lie elsewhere, in a folder that lies elsewhere."""
+    """Turn the frames into links to files, and their folder into a link to a folder."""
     (folder / 'frames').rename(folder / 'pool')
     (folder / 'linked').mkdir()
     for number in range(4):
@@ -138,30 +147,30 @@ PICTURES = [
     Odd('black and white frames', RUN, frames(as_mode('1'))),
     Odd('frames with a palette', RUN, frames(as_mode('P'))),
     Odd('frames in CMYK', RUN, frames(as_mode('CMYK'), '{:05}.jpg')),
-    Odd('frames of 16 bits', RUN, frames(grey_16_bits)),
+    Odd('frames with 16 bits', RUN, frames(grey_16_bits)),
     Odd('progressive JPEGs', RUN, frames(same, '{:05}.jpg', progressive=True)),
-    Odd('JPEGs with previews behind them', RUN, frames(same, '{:05}.jpg', format='MPO')),
-    Odd('JPEGs with the suffix of PNG', RUN, frames(same, format='JPEG')),
-    Odd('PNGs with the suffix of WebP', RUN, frames(same, '{:05}.webp', format='PNG')),
-    Odd('GIFs of one picture', RUN, frames(same, format='GIF')),
-    Odd('upper case suffixes', RUN, frames(same, '{:05}.JPEG', format='JPEG')),
+    Odd('JPEGs followed by previews', RUN, frames(same, '{:05}.jpg', format='MPO')),
+    Odd('JPEGs with the suffix .png', RUN, frames(same, format='JPEG')),
+    Odd('PNGs with the suffix .webp', RUN, frames(same, '{:05}.webp', format='PNG')),
+    Odd('GIFs of one image', RUN, frames(same, format='GIF')),
+    Odd('suffixes in capitals', RUN, frames(same, '{:05}.JPEG', format='JPEG')),
     *(
-        Odd(f'frames turned by EXIF, {n}', RUN, frames(turn(n), '{:05}.jpg', exif=exif(n)))
+        Odd(f'JPEGs with EXIF orientation {n}', RUN, frames(turn(n), '{:05}.jpg', exif=exif(n)))
         for n in EXIF
     ),
-    Odd('PNGs turned by EXIF', RUN, frames(turn(6), exif=exif(6))),
+    Odd('PNGs with an EXIF orientation', RUN, frames(turn(6), exif=exif(6))),
     Odd('frames of one pixel', f'{RUN} --size 480', of_size((1, 1)), first=left_half((1, 1))),
-    Odd('frames of one pixel, as they are', f'{RUN} --size -1', of_size((1, 1)),
+    Odd('frames of one pixel, unscaled', f'{RUN} --size -1', of_size((1, 1)),
         first=left_half((1, 1))),
     Odd('frames of 20000 x 10', f'{RUN} --size -1', of_size(WIDE), first=left_half(WIDE)),
     Odd('frames of 10 x 20000', f'{RUN} --size -1', of_size(TALL), first=left_half(TALL)),
-    Odd('frames of odd sides', RUN, of_size((31, 47)), first=left_half((31, 47))),
+    Odd('frames with odd sides', RUN, of_size((31, 47)), first=left_half((31, 47))),
 ]  # fmt: skip
 
-OF_MASKS = [
+MASK_FILES = [
     Odd('a mask in colours', RUN, save('mask.png', COLOURS)),
     Odd('a mask in colours with transparency', RUN, save('mask.png', np.dstack([COLOURS, OPAQUE]))),
-    Odd('a mask of 16 bits', RUN, save('mask.png', MASKS[0].astype(np.uint16))),
+    Odd('a mask with 16 bits', RUN, save('mask.png', MASKS[0].astype(np.uint16))),
     Odd('a black and white mask', RUN, save('mask.png', MASKS[0] > 0),
         first=(MASKS[0] > 0).astype(np.uint8)),
     Odd('the largest id', RUN, save('mask.png', MASKS[0] // 2 * 255), first=MASKS[0] // 2 * 255),
@@ -171,29 +180,34 @@ OF_MASKS = [
         Odd(f'a mask in {kind}', RUN.replace('.png', f'.{kind}'), save(f'mask.{kind}', MASKS[0]))
         for kind in ('bmp', 'gif', 'tif', 'pgm')
     ),
-    Odd('a mask turned by EXIF', RUN, save('mask.png', turn(6)(MASKS[0]), exif=exif(6))),
-    Odd('masks by number', MANY, each(*(move(f'masks/0000{i}.png', f'masks/{i}.png')
-                                        for i in range(4)))),
-    Odd('a JPEG for a mask that may be cleaned', f'{RUN.replace(".png", ".jpg")} --clean_mask',
+    Odd('a mask with an EXIF orientation', RUN, save('mask.png', turn(6)(MASKS[0]), exif=exif(6))),
+    Odd('masks that match frames by number', RUN_MASKS,
+        all_of(*(move(f'masks/0000{i}.png', f'masks/{i}.png') for i in range(4)))),
+    Odd('a JPEG as a mask, with --clean_mask', f'{RUN.replace(".png", ".jpg")} --clean_mask',
         save('mask.jpg', SQUARE, quality=100), first=SQUARE),
 ]  # fmt: skip
 
 VIDEOS = [
-    *(Odd(f'a video: {kind}', film(kind), movie(kind)) for kind in KINDS if kind != 'flv1.flv'),
-    Odd('a video turned by its flag', film('a.mp4'), rotated),
-    Odd('a video of uneven times', film('h264.mp4'), movie('h264.mp4', times=[0, 10, 300, 340])),
-    Odd('an animated GIF', film('a.gif'), gif),
-    Odd('a video of one frame', film('ffv1.mkv'), movie('ffv1.mkv', pictures=IMAGES[:1]),
+    *(Odd(f'a video: {kind}', on(kind), movie(kind)) for kind in KINDS if kind != 'flv1.flv'),
+    Odd('a video with a rotation flag', on('a.mp4'), rotated),
+    Odd('a video with uneven times', on('h264.mp4'), movie('h264.mp4', times=[0, 10, 300, 340])),
+    Odd('an animated GIF', on('a.gif'), gif),
+    Odd('a video with one frame', on('ffv1.mkv'), movie('ffv1.mkv', pictures=IMAGES[:1]),
         NAMES[:1]),
-    Odd('a video with a colon in its name', film('http:a.mkv'), movie('http:a.mkv', 'ffv1.mkv')),
-    Odd('a video with a percent sign', film('%03d.mkv'), movie('%03d.mkv', 'ffv1.mkv')),
-    Odd('a video with spaces', film("'a b.mkv'"), movie('a b.mkv', 'ffv1.mkv')),
-    Odd('a video with a line end', film("'a\nb.mkv'"), movie('a\nb.mkv', 'ffv1.mkv')),
-    Odd('a video with dashes', film('./--a.mkv'), movie('--a.mkv', 'ffv1.mkv')),
-    Odd('a video with the wrong suffix', film('a.dat'),
-        each(movie('ffv1.mkv'), move('ffv1.mkv', 'a.dat'))),
-    Odd('a video whose name is a number', film('0'),
-        each(movie('ffv1.mkv'), move('ffv1.mkv', '0'))),
+    *(
+        Odd(f'a video with {what} in its name', on(p), movie(p.removeprefix('./'), 'ffv1.mkv'))
+        for what, p in {
+            'a colon': 'http:a.mkv',
+            'a percent sign': '%03d.mkv',
+            'a space': 'a b.mkv',
+            'a line break': 'a\nb.mkv',
+            'leading dashes': './--a.mkv',
+        }.items()
+    ),
+    Odd('a video with the wrong suffix', on('a.dat'),
+        all_of(movie('ffv1.mkv'), move('ffv1.mkv', 'a.dat'))),
+    Odd('a video whose name is a number', on('0'),
+        all_of(movie('ffv1.mkv'), move('ffv1.mkv', '0'))),
 ]  # fmt: skip
 
 
@@ -203,23 +217,27 @@ def names_of(pattern):
 
 PATTERNS = {
     'spaces': ' frame {:05} .png',
-    'letters of other scripts': '画像 ünï {:05}.png',
-    'line ends': 'a\n{:05}.png',
+    'letters from other scripts': '画像 ünï {:05}.png',
+    'line breaks': 'a\n{:05}.png',
     'leading dashes': '--frame-{:05}.png',
     'dots': 'a.b..{:05}.png',
     'percent signs': '100%d{:05}.png',
-    'bytes that are no UTF-8': 'a\udcff{:05}.png',
+    'bytes that are not UTF-8': 'a\udcff{:05}.png',
     'quotes': '\'"$(rm){:05}`.png',
 }
 FOLDERS = [
     *(Odd(f'names with {what}', RUN, named(p), names_of(p)) for what, p in PATTERNS.items()),
-    Odd('names with superscripts for numbers', RUN, named('²{:05}.png'), names_of('²{:05}.png')),
+    Odd('names with superscript digits', RUN, named('²{:05}.png'), names_of('²{:05}.png')),
     Odd('other files in the folder', RUN, clutter),
-    Odd('frames and folder behind links', RUN, links),
-    Odd('a folder with a line end', RUN.replace('frames', "'a\nb'"), move('frames', 'a\nb')),
-    Odd('a folder with dashes', RUN.replace('frames', './--frames'), move('frames', '--frames')),
-    Odd('a folder for whose name there is no UTF-8', RUN.replace('frames', "'a\udcff'"),
-        move('frames', 'a\udcff')),
+    Odd('symbolic links to the frames and their folder', RUN, links),
+    *(
+        Odd(f'a folder with {what} in its name', on(p), move('frames', p.removeprefix('./')))
+        for what, p in {
+            'a line break': 'a\nb',
+            'leading dashes': './--frames',
+            'bytes that are not UTF-8': 'a\udcff',
+        }.items()
+    ),
     *(
         Odd(f'an output named {name!r}', RUN.replace('--output out', f"--output='{name}'"),
             output=name)
@@ -230,9 +248,9 @@ FOLDERS = [
 OPTIONS = [
     *(Odd(f'{o} {HUGE}', f'{RUN} {o} {HUGE}')
       for o in ('--top_k', '--mem_every', '--max_mem_frames', '--end')),
-    Odd('a stride beyond the end', f'{RUN} --stride {HUGE}', names=NAMES[:1]),
+    Odd('a stride beyond the last frame', f'{RUN} --stride {HUGE}', names=NAMES[:1]),
     Odd('the smallest size', f'{RUN} --size 16'),
-    Odd('a size of its own', f'{RUN} --size 333'),
+    Odd('a size that is no multiple of 16', f'{RUN} --size 333'),
 ]  # fmt: skip
 
-CASES = [*PICTURES, *OF_MASKS, *VIDEOS, *FOLDERS, *OPTIONS]
+CASES = [*PICTURES, *MASK_FILES, *VIDEOS, *FOLDERS, *OPTIONS]

@@ -1,7 +1,7 @@
-"""A disk that is full: one line that names the file, nothing half written, and a way on.
+"""A full disk: one line names the file, nothing is left half-written, and the run can continue.
 
-To write more into a file than a limit allows fails as on a full disk, wherever the writing is done:
-in Python, Pillow, PyTorch or FFmpeg.
+A limit on the size of files stands in for it. Writing beyond the limit fails as on a full disk,
+wherever it is done: in Python, Pillow, PyTorch or FFmpeg.
 """
 
 import resource
@@ -16,18 +16,18 @@ import torch
 from scripts import resizing
 from tests.helpers.child_process import Child
 from tests.helpers.fault_programs import (
-    assert_same,
-    assert_whole,
-    end_well,
+    assert_files_are_whole,
+    assert_same_results,
     results_in,
+    run_to_the_end,
 )
-from tests.helpers.propagate_runs import files_in
+from tests.helpers.folders import files_in
 from util.files import atomic_write
 from util.masks import save_mask
 from util.tensor import save_tensors
 from util.visualize import ContactSheet, OverlayVideo
 
-FULL = [  # program, the largest file in bytes, a part of the name of what is too large
+FULL = [  # program, size limit of files in bytes, part of the name of the file that exceeds it
     ('propagate', 0, '.unfinished/settings.json'),
     ('propagate', 800, '.unfinished/settings.json'),
     ('propagate', 1100, '.unfinished/forward/0000'),
@@ -45,21 +45,21 @@ FULL = [  # program, the largest file in bytes, a part of the name of what is to
 
 
 @pytest.mark.parametrize('name, largest_file, what', FULL)
-def test_a_full_disk_is_told_and_the_run_is_gone_on_with(
-    every, undisturbed, tmp_path, name, largest_file, what
+def test_a_full_disk_is_reported_and_the_run_can_continue(
+    programs, undisturbed, tmp_path, name, largest_file, what
 ):
-    program, expected = every[name], undisturbed(name)[0]
+    program, expected = programs[name], undisturbed(name)[0]
     words = program.command(tmp_path)
-    if name == 'train':  # workers need files as well, in memory, to hand over their samples
+    if name == 'train':  # workers hand over samples in files in /dev/shm
         words += ['--num_workers', 0]
     code, _, errors = Child(program.module, words, largest_file).finish()
     (line,) = [line for line in errors.splitlines() if line.startswith('error:')]
     assert code == 2 and 'Traceback' not in errors, errors
     assert 'File too large' in line and str(tmp_path) in line and what in line, line
-    assert_whole(tmp_path)
+    assert_files_are_whole(tmp_path)
     assert not [file for file in files_in(tmp_path) if file.endswith('.part')]
-    end_well(program.module, program.resumed(tmp_path))
-    assert_same(results_in(tmp_path), expected)
+    run_to_the_end(program.module, program.resumed(tmp_path))
+    assert_same_results(results_in(tmp_path), expected)
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def mask(path):
     save_mask(path, np.random.default_rng(0).integers(0, 9, (90, 70), np.uint8))
 
 
-def small_picture(path):
+def resized_image(path):
     noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
     with mock.patch.object(resizing, 'read_image', lambda _: noise):
         resizing.resize_file(path.parent, path.parent, 20, Path(path.name))
@@ -107,12 +107,12 @@ def contact_sheet(path):
     [
         (tensors, 'x.pth'),
         (mask, 'x.png'),
-        (small_picture, 'x.jpg'),
+        (resized_image, 'x.jpg'),
         (movie, 'x.mp4'),
         (contact_sheet, 'x.png'),
     ],
 )
-def test_wherever_a_file_is_cut_off_it_is_noticed(tmp_path, write, name):
+def test_a_write_that_fails_at_any_byte_leaves_no_file(tmp_path, write, name):
     path = tmp_path / name
     write(path)
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Memory that runs out and processes that end: which option to lower, and what is done is kept."""
+"""Running out of memory: the message says which option to lower, and finished work is kept."""
 
 from functools import partial
 from importlib import import_module
@@ -13,19 +13,19 @@ from dataset import sources
 from inference_core import InferenceCore
 from model.model import PropagationModel
 from tests.helpers.child_process import small_networks
-from tests.helpers.fault_programs import programs, results_in
+from tests.helpers.fault_programs import make_programs, results_in
+from tests.helpers.folders import names_in
 from tests.helpers.loopback import refused
-from tests.helpers.propagate_runs import names_in
 from util.errors import is_out_of_memory, user_message
 
-KINDS = {
+KINDS = {  # library: a function that runs out of memory in it
     'GPU': lambda: raise_error(torch.OutOfMemoryError('CUDA out of memory. Tried to')),
     'library of the GPU': lambda: raise_error(RuntimeError('cuDNN: CUDNN_STATUS_ALLOC_FAILED')),
     'PyTorch on the CPU': lambda: torch.empty(1 << 60, dtype=torch.uint8),
     'NumPy': lambda: np.empty(1 << 60, np.uint8),
     'OpenCV': lambda: cv2.resize(np.zeros((9, 9), np.uint8), (1 << 24, 1 << 24)),
     'Python': lambda: bytearray(1 << 60),
-    'a process': lambda: raise_error(OSError(12, 'Cannot allocate memory')),
+    'operating system': lambda: raise_error(OSError(12, 'Cannot allocate memory')),
 }
 
 
@@ -35,11 +35,11 @@ def raise_error(error):
 
 @pytest.fixture
 def run(tmp_path):
-    """Run one of tests.helpers.fault_programs in this process -> its results."""
-    every = programs(tmp_path)
+    """A function that runs a program in this process, and returns its results."""
+    programs = make_programs(tmp_path)
 
     def run(name, folder, *more, resume=False):
-        program = every[name]
+        program = programs[name]
         words = program.resumed(folder) if resume else program.command(folder)
         import_module(program.module).main([str(word) for word in (*words, *more)])
         return results_in(folder)
@@ -49,7 +49,7 @@ def run(tmp_path):
 
 
 def fails_at(number, kind, function):
-    """`function`, but its call `number` (from 0) runs out of memory."""
+    """Replaces a function; the call with this number, from 0, runs out of memory."""
     calls = iter(range(10**6))
 
     def failing(*args, **options):
@@ -59,7 +59,7 @@ def fails_at(number, kind, function):
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_each_kind_is_known(kind):
+def test_each_library_is_recognised(kind):
     with pytest.raises(Exception) as caught:
         KINDS[kind]()
     assert is_out_of_memory(caught.value)
@@ -69,12 +69,12 @@ def test_each_kind_is_known(kind):
 @pytest.mark.parametrize(
     'error', [RuntimeError('mat1 and mat2 shapes'), ValueError('out of memory'), KeyError('x')]
 )
-def test_a_bug_keeps_its_traceback(error):
+def test_a_bug_has_no_message(error):
     assert user_message(error) is None
 
 
 @pytest.mark.parametrize('kind', ['GPU', 'PyTorch on the CPU', 'Python'])
-def test_a_clip_without_memory_is_gone_on_with(run, tmp_path, capsys, monkeypatch, kind):
+def test_a_clip_can_be_resumed_when_memory_ran_out(run, tmp_path, capsys, monkeypatch, kind):
     expected = run('propagate', tmp_path / 'whole')
     with mock.patch.object(InferenceCore, 'step', fails_at(7, kind, InferenceCore.step)):
         line = refused(capsys, lambda _: run('propagate', tmp_path / 'x'))
@@ -85,30 +85,30 @@ def test_a_clip_without_memory_is_gone_on_with(run, tmp_path, capsys, monkeypatc
     assert 'going on with the unfinished run' in capsys.readouterr().out
 
 
-def test_a_picture_that_finds_no_memory_is_no_damaged_picture(run, tmp_path, capsys):
-    """In a thread that reads ahead."""
+def test_memory_that_runs_out_while_an_image_is_read_is_not_taken_for_damage(run, tmp_path, capsys):
+    """It happens in a thread that reads ahead."""
     reading = fails_at(4, 'Python', sources.read_image)
     with mock.patch.object(sources, 'read_image', reading):
         line = refused(capsys, lambda _: run('propagate', tmp_path / 'x'))
     assert line.startswith('error: out of memory: the masks so far are kept')
 
 
-def test_a_video_without_memory_does_not_stop_the_others(run, tmp_path, capsys):
+def test_a_video_that_runs_out_of_memory_does_not_stop_the_others(run, tmp_path, capsys):
     expected = run('eval', tmp_path / 'whole')
     with mock.patch.object(InferenceCore, 'step', fails_at(3, 'GPU', InferenceCore.step)):
         line = refused(capsys, lambda _: run('eval', tmp_path / 'x'))
-    assert line.startswith('error: 1 of 3 videos failed, the others are done: b: out of memory')
+    assert line.startswith('error: 1 of 3 videos failed, the others are finished: b: out of memory')
     assert '--max_mem_frames' in line and '--amp' in line and '--resume' in line
     assert {'a', 'c'} == {path.name for path in (tmp_path / 'x' / 'out').iterdir() if path.is_dir()}
     assert run('eval', tmp_path / 'x', resume=True) == expected
 
 
 @pytest.mark.parametrize('where', ['step', 'optimizer'])
-def test_a_training_without_memory_keeps_what_is_sound(run, tmp_path, capsys, where):
+def test_a_training_that_runs_out_of_memory_keeps_sound_weights(run, tmp_path, capsys, where):
     expected = run('train', tmp_path / 'whole', '--save_every', 4)
     if where == 'step':
         owner, change, kept = PropagationModel, partial(fails_at, 7, 'GPU'), 7
-    else:  # some of the weights may have changed, so the checkpoint of iteration 4 stays
+    else:  # weights may be partly updated, so the checkpoint of iteration 4 stays
         owner, change, kept = torch.optim.Adam, in_the_middle, 4
     failing = mock.patch.object(owner, 'step', change(owner.step))
     with failing:
@@ -124,7 +124,7 @@ def test_a_training_without_memory_keeps_what_is_sound(run, tmp_path, capsys, wh
 
 
 def in_the_middle(step):
-    """Adam's `step`, which once changes all the weights and then runs out of memory."""
+    """Replaces Adam's `step`, which updates the weights once too often and then fails."""
     calls = iter(range(10**6))
 
     def failing(optimizer, *args):

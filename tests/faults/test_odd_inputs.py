@@ -1,4 +1,4 @@
-"""Odd inputs that are right: the masks come out with the names, sizes and ids of the input."""
+"""Odd but valid inputs work: the masks have the names, sizes and ids of the input."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,15 @@ import torch
 from PIL import Image
 
 from model.network import load_network
-from tests.faults.bad_inputs.case import call, clip_world, contents
+from tests.faults.bad_inputs.case import call, clip_world
 from tests.faults.odd_inputs import CASES, IMAGES, MASKS, exif, turn
-from tests.faults.test_bad_inputs import coarse, folder
 from tests.helpers import stand_in
+from tests.helpers.folders import snapshot
 from util.images import read_image
 from util.masks import load_mask
 
-__all__ = ['coarse', 'folder']
 
-
-def test_none_is_there_twice():
+def test_no_two_cases_have_the_same_name():
     assert len({case.what for case in CASES}) == len(CASES)
 
 
@@ -38,7 +36,7 @@ def test_an_odd_input_works(case, folder, coarse, capsys):
 
 
 def weights():
-    """All weights, each of one value of its own; in a file, one number each."""
+    """All weights, each filled with its own value; in a file, each takes one number."""
     values = enumerate(stand_in.MANIFEST.items(), 1)
     return {name: torch.tensor(n / 256).expand(shape) for n, (name, shape) in values}
 
@@ -47,16 +45,17 @@ def cast(dtype):
     return lambda: {name: weight.to(dtype) for name, weight in weights().items()}
 
 
-CHECKPOINTS = {  # what -> (content, options of torch.save)
+def with_prefix(content):
+    return {f'module.{name}': weight for name, weight in content.items()}
+
+
+CHECKPOINTS = {  # kind: (content, options of torch.save)
     'half precision': (cast(torch.float16), {}),
     'bfloat16': (cast(torch.bfloat16), {}),
     'double precision': (cast(torch.float64), {}),
     "in 'network'": (lambda: {'network': weights(), 'iteration': 3}, {}),
-    "with 'module.'": (lambda: {f'module.{name}': w for name, w in weights().items()}, {}),
-    "in 'network', with 'module.'": (
-        lambda: {'network': {f'module.{name}': w for name, w in weights().items()}},
-        {},
-    ),
+    "with 'module.'": (lambda: with_prefix(weights()), {}),
+    "in 'network', with 'module.'": (lambda: {'network': with_prefix(weights())}, {}),
     'in the old format': (weights, {'_use_new_zipfile_serialization': False}),
 }
 
@@ -67,20 +66,20 @@ def test_odd_checkpoints_load(tmp_path, kind):
     torch.save(content(), tmp_path / 'model.pth', **options)
     found = load_network(tmp_path / 'model.pth').state_dict()
     for name, expected in weights().items():
-        if not name.endswith('num_batches_tracked'):  # a count, which nothing reads
+        if not name.endswith('num_batches_tracked'):  # a counter that nothing reads
             torch.testing.assert_close(found[name], expected, rtol=0.01, atol=0, msg=name)
 
 
-def test_a_whole_run_with_weights_in_half_precision_inside_of_others(folder):
+def test_a_whole_run_with_weights_in_half_precision_and_wrapped_twice(folder):
     clip_world(folder)
-    halves = {f'module.{name}': weight.half() for name, weight in stand_in.weights().items()}
+    halves = with_prefix({name: weight.half() for name, weight in stand_in.weights().items()})
     torch.save({'network': halves}, folder / 'model.pth')
     call('propagate.py frames --mask mask.png --output out --model model.pth --size -1')
     assert (load_mask(folder / 'out/masks/00000.png') == MASKS[0]).all()
     assert len(list((folder / 'out/masks').iterdir())) == 4
 
 
-def test_a_turned_picture_is_made_smaller_with_its_turned_mask(folder):
+def test_an_image_with_exif_orientation_is_resized_upright_with_its_mask(folder):
     (folder / 'in').mkdir()
     Image.fromarray(turn(6)(IMAGES[0])).save(folder / 'in/a.jpg', exif=exif(6), quality=95)
     Image.fromarray(turn(6)(MASKS[0])).save(folder / 'in/a.png', exif=exif(6))
@@ -89,19 +88,19 @@ def test_a_turned_picture_is_made_smaller_with_its_turned_mask(folder):
     assert (load_mask(folder / 'out/a.png') == MASKS[0][1::2, 1::2]).all()
 
 
-def test_videos_with_names_that_are_no_text_are_scored(folder):
-    for name in ('truth', 'predictions'):
+def test_videos_whose_names_are_not_utf8_are_scored(folder):
+    for name in ('ground_truth', 'predictions'):
         (folder / name).mkdir()
         clip_world(folder / name)
         (folder / name / 'masks').rename(folder / name / 'a\udcff')
-    call("scripts/score.py truth predictions --videos 'a\udcff'")
+    call("scripts/score.py ground_truth predictions --videos 'a\udcff'")
     content = (folder / 'predictions/scores.csv').read_bytes()
     assert b'a\xff,1,100.0000' in content
 
 
-def test_every_program_leaves_its_input_as_it_was(folder, coarse):
+def test_propagate_leaves_its_input_unchanged(folder, coarse):
     clip_world(folder)
-    before = contents(folder)
+    before = snapshot(folder)
     call('propagate.py movie.mkv --mask mask.png --output out')
-    after = contents(folder)
+    after = snapshot(folder)
     assert {path: after[path] for path in before} == before

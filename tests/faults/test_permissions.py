@@ -1,4 +1,4 @@
-"""Files and folders that may not be read or written are named, and nothing is left behind."""
+"""A file or folder without permission is named, and nothing is left behind."""
 
 import contextlib
 import importlib
@@ -14,11 +14,11 @@ import dataset
 import model
 import scripts
 import util
-from tests.conftest import write_clip
 from tests.helpers import stand_in
+from tests.helpers.clips import write_clip
 from tests.helpers.training_trees import own_tree
 
-NOBODY = 65534  # root may read everything, so it steps back for a moment
+NOBODY = 65534  # root may read everything, so these tests become this user for a moment
 CASES = (
     ('propagate', 'closed_folder --mask masks --output new --device cpu', 'closed_folder'),
     ('propagate', 'images --mask closed_folder --output new --device cpu', 'closed_folder'),
@@ -47,11 +47,14 @@ CASES = (
 
 @pytest.fixture(scope='module')
 def world(checkpoint):
-    """A folder with closed and open things. Programs are loaded: nobody may not even read these."""
+    """A folder of files and folders, some without permissions.
+
+    All programs are imported first, because that user may not read the project either.
+    """
     for room in (util, dataset, model, scripts):
         for module in pkgutil.iter_modules(room.__path__, f'{room.__name__}.'):
             importlib.import_module(module.name)
-    with tempfile.TemporaryDirectory() as name:  # tmp_path lies in a folder of root's
+    with tempfile.TemporaryDirectory() as name:  # root owns the parents of tmp_path
         folder = Path(name)
         clip = write_clip(folder / 'clip', *stand_in.clip(3, 48, 64))
         for part in ('images', 'masks'):
@@ -75,7 +78,7 @@ def world(checkpoint):
 
 
 @contextlib.contextmanager
-def without_rights():
+def as_nobody():
     user = os.geteuid()
     if user == 0:
         os.seteuid(NOBODY)
@@ -86,11 +89,11 @@ def without_rights():
 
 
 @pytest.mark.parametrize(('program', 'words', 'name'), CASES)
-def test_what_is_closed_is_named(program, words, name, world, monkeypatch, capsys):
+def test_what_may_not_be_read_or_written_is_named(program, words, name, world, monkeypatch, capsys):
     main = importlib.import_module(program).main
     monkeypatch.chdir(world)
     before = sorted(world.rglob('*'))
-    with pytest.raises(SystemExit) as stop, without_rights():
+    with pytest.raises(SystemExit) as stop, as_nobody():
         main(words.split())
     errors = capsys.readouterr().err
     assert stop.value.code == 2

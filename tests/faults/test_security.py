@@ -1,4 +1,4 @@
-"""Files of strangers may hold code and paths: nothing in the programs runs or follows them."""
+"""Untrusted files may hold code, and paths that lead elsewhere: no program runs or follows them."""
 
 import ast
 import io
@@ -12,25 +12,25 @@ from tests.faults.bad_inputs.checkpoints import CONV1, Code
 from util.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [*ROOT.glob('*.py'), *(p for room in ('model', 'dataset', 'util', 'scripts')
-                                 for p in (ROOT / room).rglob('*.py'))]  # fmt: skip
+ROOMS = ('model', 'dataset', 'util', 'scripts')
+SOURCES = [*ROOT.glob('*.py'), *(path for room in ROOMS for path in (ROOT / room).rglob('*.py'))]
 FORBIDDEN = {
     'eval', 'exec', '__import__', 'os.system', 'os.popen', 'pickle.load', 'pickle.loads',
     'subprocess.getoutput', 'subprocess.getstatusoutput', 'yaml.load', 'marshal.load',
     'shutil.unpack_archive', 'torch.jit.load', 'torch.hub.load', 'joblib.load', 'tempfile.mktemp',
 }  # fmt: skip
-FORBIDDEN_METHODS = {'extractall', 'extract'}  # of archives: names in them lead anywhere
+FORBIDDEN_METHODS = {'extractall', 'extract'}  # names in an archive may lead out of the folder
 
 
 def name_of(node):
-    """'torch.load' of a call's function; what is no plain name has dots in front."""
+    """The dotted name of a called function, such as 'torch.load'; '.load' of an expression."""
     if isinstance(node, ast.Attribute):
         return f'{name_of(node.value)}.{node.attr}'
     return node.id if isinstance(node, ast.Name) else ''
 
 
 def faults(source):
-    """Every call in a source that must not be there -> list of (line, what)."""
+    """The calls in a source that must not be there, as a list of (line, reason)."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
@@ -52,7 +52,7 @@ def is_true(node):
 
 
 @pytest.mark.parametrize('path', SOURCES, ids=[str(p.relative_to(ROOT)) for p in SOURCES])
-def test_no_call_runs_what_a_file_says(path):
+def test_no_call_runs_code_from_files(path):
     assert faults(path.read_text()) == []
 
 
@@ -70,13 +70,13 @@ def test_no_call_runs_what_a_file_says(path):
         'eval(text)',
     ],
 )
-def test_such_a_call_would_be_found(line):
+def test_dangerous_calls_are_found(line):
     assert faults(f'def f():\n    {line}') != []
     assert faults('torch.load(path, weights_only=True); network.eval(); run(words)') == []
 
 
-def test_code_in_a_checkpoint_runs_where_it_may_and_not_here(tmp_path, monkeypatch):
-    """The trap of tests/bad_inputs/checkpoints.py is one."""
+def test_code_in_a_checkpoint_does_not_run(tmp_path, monkeypatch):
+    """The code is real: it runs when the same file is loaded without weights_only."""
     monkeypatch.chdir(tmp_path)
     torch.save({CONV1: Code()}, 'model.pth')
     with pytest.raises(UserError, match=r'model\.pth: not a readable checkpoint'):
@@ -86,17 +86,17 @@ def test_code_in_a_checkpoint_runs_where_it_may_and_not_here(tmp_path, monkeypat
     assert Path('it_ran').exists()
 
 
-READERS = {  # of pictures and videos, each at one place that knows its limits
-    'Image.open': {'util/images.py', 'scripts/rendering.py'},  # the latter: scikit-image's own
+READERS = {  # function: the modules that may call it, because they check sizes and formats
+    'Image.open': {'util/images.py', 'scripts/rendering.py'},  # the latter: scikit-image's
     'cv2.imread': set(),
     'cv2.imdecode': {'dataset/samples.py'},
-    'av.open': {'dataset/sources.py', 'util/visualize.py'},  # the latter writes
+    'av.open': {'dataset/video_file.py', 'util/visualize.py'},  # the latter writes
     'cv2.VideoCapture': {'dataset/sources.py'},
 }
 
 
 @pytest.mark.parametrize('reader', READERS)
-def test_pictures_are_read_where_the_limits_are(reader):
+def test_images_and_videos_are_read_by_checked_modules_only(reader):
     callers = {
         str(path.relative_to(ROOT))
         for path in SOURCES

@@ -1,4 +1,4 @@
-"""Two runs into one folder at once: the second is refused, the first ends as if alone."""
+"""Two runs into one folder at the same time: the second is refused, the first is undisturbed."""
 
 import fcntl
 import os
@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.helpers.child_process import Child
-from tests.helpers.fault_programs import assert_same, results_in
+from tests.helpers.fault_programs import assert_same_results, results_in
 from tests.helpers.loopback import refused
 from util import distributed
 from util.errors import UserError
@@ -17,12 +17,12 @@ from util.files import NO_LOCKS, exclusive_lock, exclusive_lock_in
 FOLDERS = {'propagate': 'out', 'eval': 'out', 'train': 'saves/x'}
 
 
-def halted_at_work(module, words, lock):
-    """A Child that holds its lock, and is stopped until it gets SIGCONT."""
+def start_and_pause(module, words, lock):
+    """Start a Child and, once it holds its lock, pause it until it gets SIGCONT."""
     child = Child(module, words)
     child.wait_until(lock.exists)
     os.kill(child.process.pid, signal.SIGSTOP)
-    while not is_held(lock):  # just made
+    while not is_held(lock):  # created, but not locked yet
         os.kill(child.process.pid, signal.SIGCONT)
         time.sleep(0.0005)
         os.kill(child.process.pid, signal.SIGSTOP)
@@ -30,7 +30,7 @@ def halted_at_work(module, words, lock):
 
 
 def is_held(lock):
-    time.sleep(0.01)  # until its process has stopped, which would not get it now
+    time.sleep(0.01)  # wait until the process has paused
     with open(lock, 'r+') as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -39,32 +39,32 @@ def is_held(lock):
     return False
 
 
-@pytest.mark.parametrize('going_on', [False, True])
+@pytest.mark.parametrize('resumes', [False, True])
 @pytest.mark.parametrize('name', FOLDERS)
-def test_the_second_of_two_runs_is_refused(every, undisturbed, tmp_path, name, going_on):
-    program, folder = every[name], tmp_path / FOLDERS[name]
-    first = halted_at_work(program.module, program.command(tmp_path), folder / '.lock')
-    words = program.resumed(tmp_path) if going_on else program.command(tmp_path)
+def test_the_second_of_two_runs_is_refused(programs, undisturbed, tmp_path, name, resumes):
+    program, folder = programs[name], tmp_path / FOLDERS[name]
+    first = start_and_pause(program.module, program.command(tmp_path), folder / '.lock')
+    words = program.resumed(tmp_path) if resumes else program.command(tmp_path)
     code, _, errors = Child(program.module, words).finish()
     (line,) = [line for line in errors.splitlines() if line.startswith('error:')]
     assert (code, line) == (2, f'error: {folder}: in use by another process; wait until it ends')
     os.kill(first.process.pid, signal.SIGCONT)
     code, _, errors = first.finish()
     assert code == 0, errors
-    assert_same(results_in(tmp_path), undisturbed(name)[0])
+    assert_same_results(results_in(tmp_path), undisturbed(name)[0])
 
 
-def test_the_demo_keeps_to_itself(tmp_path, capsys):
+def test_the_demo_locks_its_folder(tmp_path, capsys):
     from scripts import demo
 
     words = ['--output', tmp_path / 'demo']
-    holder = halted_at_work('scripts.demo', words, tmp_path / 'demo' / '.lock')
+    holder = start_and_pause('scripts.demo', words, tmp_path / 'demo' / '.lock')
     line = refused(capsys, demo.main, '--output', tmp_path / 'demo')
     assert line == f'error: {tmp_path / "demo"}: in use by another process; wait until it ends'
     assert holder.kill(0)
 
 
-def test_the_other_processes_of_one_run_are_let_in(tmp_path, monkeypatch):
+def test_other_processes_of_the_same_run_may_enter(tmp_path, monkeypatch):
     with distributed.exclusive_folder(tmp_path / 'out'):
         assert (tmp_path / 'out' / '.lock').exists()
         monkeypatch.setenv('RANK', '1')
@@ -74,7 +74,7 @@ def test_the_other_processes_of_one_run_are_let_in(tmp_path, monkeypatch):
     assert not list((tmp_path / 'out').iterdir())
 
 
-def test_a_file_system_without_locks_has_to_do_without(tmp_path, monkeypatch):
+def test_without_locks_in_the_file_system_a_run_goes_unlocked(tmp_path, monkeypatch):
     def no_lock(*_):
         raise OSError(NO_LOCKS[0], os.strerror(NO_LOCKS[0]))
 
@@ -84,16 +84,14 @@ def test_a_file_system_without_locks_has_to_do_without(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_lock_of_a_killed_run_is_taken_over(tmp_path):
+def test_the_lock_file_of_a_killed_run_does_not_block(tmp_path):
     (tmp_path / '.lock').touch()
     with exclusive_lock_in(tmp_path):
         pass
     assert not list(tmp_path.iterdir())
 
 
-def test_a_lock_that_was_removed_in_between_does_not_let_two_in(tmp_path, monkeypatch):
-    import fcntl
-
+def test_a_lock_file_that_was_just_removed_does_not_let_two_in(tmp_path, monkeypatch):
     lock, lockf = tmp_path / '.lock', fcntl.lockf
 
     def removed_first(*args):
@@ -102,4 +100,4 @@ def test_a_lock_that_was_removed_in_between_does_not_let_two_in(tmp_path, monkey
 
     monkeypatch.setattr('fcntl.lockf', removed_first)
     with pytest.raises(UserError, match='in use by another'), exclusive_lock(tmp_path, lock):
-        pytest.fail('another could lock a new file of this name')
+        pytest.fail('another process could lock a new file of this name')

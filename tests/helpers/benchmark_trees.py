@@ -1,4 +1,4 @@
-"""Made-up benchmark trees, laid out like the published ones."""
+"""Small benchmark trees, laid out like the published ones."""
 
 import numpy as np
 from PIL import Image
@@ -8,6 +8,7 @@ from util.masks import save_mask
 
 
 def write_frames(folder, images):
+    """Write images as NNNNN.jpg, beside files that operating systems leave in folders."""
     folder.mkdir(parents=True)
     for number, image in enumerate(images):
         Image.fromarray(image).save(folder / f'{number:05}.jpg', quality=95, subsampling=0)
@@ -16,7 +17,7 @@ def write_frames(folder, images):
 
 
 def write_masks(folder, masks):
-    """masks: dict frame number -> mask, or a stack of them."""
+    """Write masks as NNNNN.png. masks: a dict from frame numbers, or a stack (T, H, W)."""
     folder.mkdir(parents=True, exist_ok=True)
     items = masks.items() if isinstance(masks, dict) else enumerate(masks)
     for number, mask in items:
@@ -25,7 +26,10 @@ def write_masks(folder, masks):
 
 
 def davis_2017(root, *, split='val', lengths=(5, 6, 4), gap=4):
-    """Videos a, b, c: two objects (ids 1 and `gap`), one object, two objects -> the root."""
+    """Write videos a, b, c below `root`, and return it.
+
+    a and c have two objects, with the ids 1 and `gap`; b has one.
+    """
     tree, listed = {'val': ('trainval', 'val'), 'testdev': ('test-dev', 'test-dev')}[split]
     base, names = root / tree, 'abc'[: len(lengths)]
     for seed, (name, length) in enumerate(zip(names, lengths, strict=True)):
@@ -42,7 +46,10 @@ def davis_2017(root, *, split='val', lengths=(5, 6, 4), gap=4):
 
 
 def davis_2016(root, *, own):
-    """Two videos; a tree of its own, or one that leans on the 2017 tree beside it -> its root."""
+    """Write two videos below `root`, and return the root of the DAVIS 2016 tree.
+
+    own: whether that tree holds images itself, or relies on the DAVIS 2017 tree beside it.
+    """
     base = root / '2016' if own else root / '2017' / 'trainval'
     lines = []
     for seed, name in enumerate('ab'):
@@ -61,9 +68,10 @@ def davis_2016(root, *, own):
 
 
 def youtube(root, split='valid', height=45, width=60, length=8):
-    """Video x: object 3 from frame 1 on, object 2 from frame 6; y: one object -> the root.
+    """Write videos x and y below `root`, and return it.
 
-    Every 5th frame is evaluated (the sparse JPEGImages), all frames are there.
+    x: object 3 starts at frame 1, object 2 at frame 6. y: one object. All frames are there; every
+    fifth one is evaluated and therefore also lies in the sparse JPEGImages/.
     """
     annotations, sparse = root / split / 'Annotations', root / split / 'JPEGImages'
     every = root / 'all_frames' / f'{split}_all_frames' / 'JPEGImages'

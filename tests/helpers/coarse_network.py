@@ -1,4 +1,4 @@
-"""A network without weights that follows colours: for tests of what happens around the network."""
+"""A network without weights that follows colours, for tests of the code around the network."""
 
 import torch
 import torch.nn.functional as F
@@ -7,9 +7,10 @@ from model.network import STRIDE, Query
 
 
 class CoarseNetwork:
-    """To InferenceCore like a PropagationNetwork, but a frame takes a millisecond.
+    """Replaces PropagationNetwork in InferenceCore, and needs one millisecond per frame.
 
-    A key is the hue of a cell of 16 x 16 pixels, a value how much of it is the object.
+    The key of a cell of 16 x 16 pixels is its hue; its value is the share of it that the object
+    covers.
     """
 
     device = torch.device('cpu')
@@ -17,7 +18,7 @@ class CoarseNetwork:
     short_side = None
 
     def memorize(self, image, masks):
-        """image (1, 3, H, W), masks (1, K, H, W) -> (1, K, 3, h, w), (1, K, 1, h, w)."""
+        """Image (1, 3, H, W) and masks (1, K, H, W) to (1, K, 3, h, w) and (1, K, 1, h, w)."""
         keys = hues(image).unsqueeze(1).expand(-1, masks.shape[1], -1, -1, -1)
         return keys, F.avg_pool2d(masks, STRIDE).unsqueeze(2)
 
@@ -25,12 +26,15 @@ class CoarseNetwork:
         return Query(hues(image), None, None, None)
 
     def decode(self, query, readout):
-        """readout (1, K, 1, h, w) -> logits (1, K, H, W)."""
+        """Readout (1, K, 1, h, w) to logits (1, K, H, W)."""
         logits = 25 * readout[:, :, 0] - 4
         return F.interpolate(logits, scale_factor=STRIDE, mode='bilinear', align_corners=False)
 
 
 def hues(image):
-    """(1, 3, H, W) -> (1, 3, h, w) of length 6: brightness says nothing in a dot product."""
+    """The hues (1, 3, h, w) of an image (1, 3, H, W), as vectors of length 6.
+
+    Brightness is left out, so that it does not dominate dot products.
+    """
     cells = F.avg_pool2d(image, STRIDE)
     return 6 * F.normalize(cells - cells.mean((1, 2, 3), keepdim=True), dim=1)

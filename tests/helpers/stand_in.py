@@ -1,4 +1,4 @@
-"""Stand-in weights under the published names and shapes, and a small clip."""
+"""Stand-in weights with the published names and shapes, and the small clip of the benchmarks."""
 
 import json
 from pathlib import Path
@@ -12,4 +12,5 @@ MANIFEST = json.loads((GOLDEN / 'checkpoint_manifest.json').read_text())  # name
 
 
 def weights(manifest=MANIFEST):
+    """Made-up tensors, seeded by their names; by default those of a whole published checkpoint."""
     return stand_in.weights(manifest)

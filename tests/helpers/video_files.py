@@ -6,7 +6,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
-# name -> encoder, pixel format, its options: `bf` B frames, alt-ref frames looking ahead
+# File name: (encoder, pixel format, options of the encoder). `bf` asks for B-frames, auto-alt-ref
+# for reference frames that are never shown.
 KINDS = {
     'h264.mp4': ('libx264', 'yuv420p', {}),
     'h264.mkv': ('libx264', 'yuv420p', {}),
@@ -21,10 +22,13 @@ KINDS = {
 
 
 def write_movie(path, pictures, kind=None, *, rate=25, times=None, change=None, muxer=None, **more):
-    """Encode pictures (T, H, W, 3) as a kind of KINDS (the file's name by default) -> path.
+    """Encode pictures (T, H, W, 3) into a file, and return its path.
 
-    times: presentation times in ms, where they are not even. change(number, packet) -> packet or
-    None comes between encoder and file. muxer: its options. more: options of the encoder.
+    kind: a key of KINDS; by default the name of the file.
+    times: presentation times in ms, if they are uneven.
+    change: called as change(number, packet) for each encoded packet; returns what is written in
+        its place, or None to drop it.
+    muxer: options of the container format. more: options of the encoder.
     """
     codec, pix_fmt, options = KINDS[kind or path.name]
     with av.open(str(path), 'w', options=muxer or {}) as file:
@@ -48,7 +52,7 @@ def write_movie(path, pictures, kind=None, *, rate=25, times=None, change=None, 
 
 
 def with_bytes(packet, content):
-    """A packet like another one, of other content."""
+    """A packet like another one, with other content."""
     changed = av.Packet(content)
     changed.pts, changed.dts, changed.time_base = packet.pts, packet.dts, packet.time_base
     changed.stream, changed.is_keyframe = packet.stream, packet.is_keyframe
@@ -56,7 +60,7 @@ def with_bytes(packet, content):
 
 
 def set_rotation(path, degrees):
-    """Write a display matrix into an MP4, as a phone that is held upright does."""
+    """Write a display matrix into an MP4, as phones that are held upright do."""
     cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
     content = bytearray(path.read_bytes())
     matrix = content.index(b'tkhd') + 4 + 40
@@ -68,14 +72,14 @@ def set_rotation(path, degrees):
 
 
 def cut(path, num_bytes):
-    """A copy of the first bytes of a file, or without its last ones -> its path."""
+    """Copy the first bytes of a file, or all but its last ones, and return the path of the copy."""
     shorter = path.with_name(f'cut_{path.name}')
     shorter.write_bytes(path.read_bytes()[:num_bytes])
     return shorter
 
 
 def read(source, indices=None):
-    """All pictures that a source gives."""
+    """All pictures that a source delivers, or those of some frames."""
     found = []
     indices = range(len(source.names)) if indices is None else indices
     for _, job in zip(indices, source.jobs(indices), strict=False):
@@ -87,5 +91,5 @@ def read(source, indices=None):
 
 
 def nearest(picture, pictures):
-    """Which of the pictures one resembles most."""
+    """The index of the picture that another picture resembles most."""
     return np.abs(pictures.astype(np.int16) - picture).mean((1, 2, 3)).argmin()

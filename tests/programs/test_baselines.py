@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from scripts import baselines
-from tests.conftest import write_clip
 from tests.helpers import benchmark_trees
+from tests.helpers.clips import write_clip
 from util.masks import save_mask
 
 GROUND = cv2.resize(np.random.default_rng(0).integers(0, 255, (12, 16, 3), np.uint8), (128, 96))

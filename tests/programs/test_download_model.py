@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import download_model
+from tests.helpers.folders import names_in
 from tests.helpers.loopback import refused
-from tests.helpers.propagate_runs import names_in
 from util.options import PUBLISHED_WEIGHTS
 
 CONTENT = b'weights'

@@ -15,8 +15,9 @@ import download_bl30k
 import download_datasets
 from dataset.stage_options import DEFAULT_ROOTS, STATIC_SETS
 from tests.helpers.downloads import make_content, serve, serve_bl30k
+from tests.helpers.folders import files_in, names_in
 from tests.helpers.loopback import refused
-from tests.helpers.propagate_runs import files_in, hear_ctrl_c, names_in
+from tests.helpers.processes import hear_ctrl_c
 from tests.helpers.training_trees import own_tree
 from util.download.catalogue import BL30K, DATASETS, STATIC, TERMS
 from util.options import PROJECT

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 from PIL import Image
 
-from tests.helpers.propagate_runs import ANY_FILE, PROGRAM, report_of, words_for
+from tests.helpers.propagate_runs import ANY_FILE, PROGRAM, arguments, report_of
 from util.masks import save_mask
 
 COARSE = """
@@ -30,7 +30,7 @@ def peak(program, model, folder, num_frames, size):
         Image.fromarray(picture).save(folder / 'images' / f'{number:05}.jpg')
     save_mask(folder / 'mask.png', np.eye(*size, dtype=np.uint8))
     options = ('--max_mem_frames', 10, '--mem_every', 2)
-    run_python(*program, *words_for(folder, folder / 'out', *options, mask='mask.png', model=model))
+    run_python(*program, *arguments(folder, folder / 'out', *options, mask='mask.png', model=model))
     report = report_of(folder / 'out')
     assert report['frames'] == num_frames
     return report['peak_memory_mib']['host']

@@ -1,73 +1,68 @@
-"""What all programs have in common: help at once, mistakes before work, the same exit codes."""
+"""What all programs have in common: quick help, mistakes found before work, equal exit codes."""
 
-import os
 import resource
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.faults.bad_inputs.options import EARLY
+from tests.helpers.programs import HEAVY, PROGRAMS, ROOT, run_without_heavy_libraries
 
-ROOT = Path(__file__).parents[2]
-# -S: without the folder of installed packages; -E: without what the environment says of others
-BARE = [sys.executable, '-S', '-E']
-PROGRAMS = sorted(
-    str(path.relative_to(ROOT))
-    for path in [*ROOT.glob('*.py'), *ROOT.glob('scripts/*.py')]
-    if "\nif __name__ == '__main__':" in path.read_text()
-)
+CPU_SECONDS = 1
 
 
-def run_bare(words, folder):
-    """A program without any package, display or network variables -> the ended process."""
-    program, *argv = words
-    environment = {'PATH': os.environ['PATH'], 'HOME': str(folder)}
-    command = [*BARE, ROOT / program, *argv]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+def cpu_time_of_children():
+    """Not the clock, because other processes may share the machine."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
-def test_the_programs_are_there():
+def test_the_programs_are_found():
     assert {'propagate.py', 'train.py', 'scripts/check_dataset.py'} < set(PROGRAMS)
     assert len(PROGRAMS) >= 16
 
 
-def test_a_package_cannot_be_had_there(tmp_path):
-    done = subprocess.run([*BARE, '-c', 'import numpy'], cwd=tmp_path, capture_output=True)
-    assert b'ModuleNotFoundError' in done.stderr
+@pytest.mark.parametrize('library', HEAVY)
+def test_heavy_libraries_cannot_be_imported_in_these_tests(library, tmp_path):
+    (tmp_path / 'program.py').write_text(f'import {library}')
+    done = run_without_heavy_libraries([tmp_path / 'program.py'], tmp_path)
+    assert f'ModuleNotFoundError: import of {library} halted' in done.stderr
 
 
 @pytest.mark.parametrize('program', PROGRAMS)
-def test_help_needs_no_package_and_no_time(program, tmp_path):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = run_bare([program, '--help'], tmp_path)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+def test_help_comes_quickly_and_loads_no_heavy_library(program, tmp_path):
+    before = cpu_time_of_children()
+    done = run_without_heavy_libraries([program, '--help'], tmp_path)
+    seconds = cpu_time_of_children() - before
     assert (done.returncode, done.stderr) == (0, '')
     assert done.stdout.startswith('usage: ') and '--help' in done.stdout
-    # not on the clock, which counts what else the machine does
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
+    assert seconds < CPU_SECONDS
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize('case', EARLY, ids=[case.wrong for case in EARLY])
-def test_bad_options_are_told_before_anything_is_loaded(case, tmp_path):
-    done = run_bare(shlex.split(case.command), tmp_path)
+@pytest.mark.parametrize('case', EARLY, ids=[case.mistake for case in EARLY])
+def test_mistakes_in_options_are_reported_before_anything_is_loaded(case, tmp_path):
+    before = cpu_time_of_children()
+    done = run_without_heavy_libraries(shlex.split(case.command), tmp_path)
+    seconds = cpu_time_of_children() - before
     line = done.stderr.splitlines()[-1]
     assert done.returncode == 2 and 'Traceback' not in done.stderr
-    words = [case.words] if isinstance(case.words, str) else case.words
-    assert all(part in line for part in words), line
+    expected = [case.expected] if isinstance(case.expected, str) else case.expected
+    assert all(part in line for part in expected), line
+    assert seconds < CPU_SECONDS
     assert not list(tmp_path.iterdir())
 
 
-INTERRUPTED = """
+GUARDED = """
 import sys
+sys.path.insert(0, {root!r})
 from util.errors import entry_point
 
 @entry_point
 def main(argv=None):
-    {}
+    {statement}
 
 main()
 """
@@ -83,10 +78,10 @@ main()
     ],
 )
 def test_exit_codes(tmp_path, statement, code, words):
-    program = INTERRUPTED.format(statement)
+    program = GUARDED.format(root=str(ROOT), statement=statement)
+    # -S: without installed packages; -E: ignoring environment variables
     done = subprocess.run(
-        [*BARE, '-c', f'import sys; sys.path.insert(0, {str(ROOT)!r}){program}'],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, '-S', '-E', '-c', program], cwd=tmp_path, capture_output=True, text=True
+    )
     assert (done.returncode, done.stderr[-len(words) :] if words else done.stderr) == (code, words)
-    assert ('Traceback' in done.stderr) == (code == 1), 'a bug keeps it'
+    assert ('Traceback' in done.stderr) == (code == 1), 'only a bug has one'

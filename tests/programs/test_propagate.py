@@ -8,17 +8,15 @@ import torch
 from PIL import Image
 
 from inference_core import InferenceCore
+from tests.helpers.clips import frame_names, make_clip, make_video
+from tests.helpers.folders import names_in
 from tests.helpers.propagate_runs import (
     PROGRAM,
-    assert_same,
-    make_clip,
-    make_video,
+    assert_same_masks,
     masks_in,
-    names,
-    names_in,
+    record_progress,
     report_of,
     run,
-    shown_progress,
 )
 from util.masks import DAVIS_PALETTE, load_mask, save_mask
 
@@ -46,7 +44,7 @@ def step_by_step(network, clip, **options):
 
 def test_results_are_masks_overlay_contact_sheet_and_report(output):
     assert names_in(output) == {'contact_sheet.png', 'masks', 'overlay.mp4', 'run.json'}
-    assert names_in(output / 'masks') == {f'{name}.png' for name in names(range(8))}
+    assert names_in(output / 'masks') == {f'{name}.png' for name in frame_names(range(8))}
 
 
 def test_masks_are_indexed_pngs_in_the_palette_of_davis(output):
@@ -69,7 +67,7 @@ def test_report_tells_settings_versions_speed_and_memory(output):
 
 
 def test_progress_is_shown_and_the_overlay_can_be_left_out(network, clip, tmp_path, monkeypatch):
-    progress = shown_progress(monkeypatch)
+    progress = record_progress(monkeypatch)
     output = run(network, clip, tmp_path / 'out', '--no-overlay')
     assert '8 of 8 frames' in progress.getvalue()
     assert not (output / 'overlay.mp4').exists()
@@ -77,8 +75,10 @@ def test_progress_is_shown_and_the_overlay_can_be_left_out(network, clip, tmp_pa
 
 def test_folder_video_and_steps_give_the_same_masks(network, clip, output, tmp_path):
     video = make_video(clip, tmp_path / 'clip.mkv')
-    assert_same(masks_in(run(network, clip, tmp_path / 'out', source=video)), masks_in(output))
-    assert_same(masks_in(output), step_by_step(network, clip))
+    assert_same_masks(
+        masks_in(run(network, clip, tmp_path / 'out', source=video)), masks_in(output)
+    )
+    assert_same_masks(masks_in(output), step_by_step(network, clip))
 
 
 def test_overlay_is_h264_with_the_frame_rate_of_the_video(network, clip, tmp_path):
@@ -105,19 +105,19 @@ OPTIONS = {
 @pytest.mark.parametrize('words', OPTIONS)
 def test_options_reach_the_core(network, clip, tmp_path, words):
     masks = masks_in(run(network, clip, tmp_path / 'out', '--no-overlay', *words.split()))
-    assert_same(masks, step_by_step(network, clip, **OPTIONS[words]))
+    assert_same_masks(masks, step_by_step(network, clip, **OPTIONS[words]))
 
 
 def test_chosen_frames_keep_their_names(network, clip, tmp_path):
     options = ('--start', 1, '--end', 7, '--stride', 2)
     chosen = masks_in(run(network, clip, tmp_path / 'out', *options, mask='masks/00001.png'))
-    assert list(chosen) == names([1, 3, 5])
+    assert list(chosen) == frame_names([1, 3, 5])
     (tmp_path / 'images').mkdir()
     for name in chosen:
         path = clip / 'images' / f'{name}.png'
         (tmp_path / 'images' / path.name).write_bytes(path.read_bytes())
     mask = clip / 'masks' / '00001.png'
-    assert_same(chosen, masks_in(run(network, tmp_path, tmp_path / 'alone', mask=mask)))
+    assert_same_masks(chosen, masks_in(run(network, tmp_path, tmp_path / 'alone', mask=mask)))
 
 
 def test_the_ids_and_names_of_the_input_come_back(network, clip, tmp_path):

@@ -3,18 +3,17 @@ import cv2
 import pytest
 
 from inference_core import InferenceCore
+from tests.helpers.clips import frame_names, make_clip
 from tests.helpers.coarse_network import CoarseNetwork
 from tests.helpers.propagate_runs import (
-    assert_same,
+    arguments,
+    assert_same_masks,
     call,
-    make_clip,
+    error_line,
     masks_in,
-    names,
-    refused,
+    record_progress,
     report_of,
     run,
-    shown_progress,
-    words_for,
 )
 
 NETWORK = CoarseNetwork()
@@ -56,7 +55,7 @@ def interrupt():
 
 
 def words(clip, *options, **files):
-    return ['0', *words_for(clip, clip.parent / 'out', *options, **files)[1:]]
+    return ['0', *arguments(clip, clip.parent / 'out', *options, **files)[1:]]
 
 
 def run_camera(clip, monkeypatch, *options, at_end=nothing_more):
@@ -71,7 +70,7 @@ def run_camera(clip, monkeypatch, *options, at_end=nothing_more):
 @pytest.mark.parametrize('at_end', [nothing_more, interrupt])
 def test_a_camera_ends_by_itself_or_with_ctrl_c(clip, tmp_path, monkeypatch, at_end):
     output = run_camera(clip, monkeypatch, at_end=at_end)
-    assert_same(masks_in(output), masks_in(run(NETWORK, clip, tmp_path / 'folder')))
+    assert_same_masks(masks_in(output), masks_in(run(NETWORK, clip, tmp_path / 'folder')))
     assert report_of(output)['frames'] == 8
     with av.open(str(output / 'overlay.mp4')) as container:
         assert container.streams.video[0].average_rate == 12
@@ -86,28 +85,28 @@ def test_ctrl_c_in_the_network_ends_the_clip_of_a_camera(clip, monkeypatch):
 
     monkeypatch.setattr(InferenceCore, 'step', interrupted_step)
     output = run_camera(clip, monkeypatch)
-    assert list(masks_in(output)) == names(range(4))
+    assert list(masks_in(output)) == frame_names(range(4))
     assert report_of(output)['frames'] == 4
     assert (output / 'overlay.mp4').exists()
 
 
 def test_a_camera_ends_at_the_last_frame_asked_for(clip, monkeypatch):
-    progress = shown_progress(monkeypatch)
+    progress = record_progress(monkeypatch)
     output = run_camera(clip, monkeypatch, '--end', 3)
-    assert list(masks_in(output)) == names(range(3))
+    assert list(masks_in(output)) == frame_names(range(3))
     assert '3 of 3 frames' in progress.getvalue()
 
 
 def test_start_and_stride_leave_frames_of_a_camera_out(clip, tmp_path, monkeypatch):
     options = ['--start', 1, '--stride', 3]
     masks = masks_in(run_camera(clip, monkeypatch, *options))
-    assert list(masks) == names([1, 4, 7])
-    assert_same(masks, masks_in(run(NETWORK, clip, tmp_path / 'folder', *options)))
+    assert list(masks) == frame_names([1, 4, 7])
+    assert_same_masks(masks, masks_in(run(NETWORK, clip, tmp_path / 'folder', *options)))
 
 
 @pytest.mark.parametrize('stride', [1, 3])
 def test_a_camera_without_an_end_shows_no_time_left(clip, monkeypatch, stride):
-    progress = shown_progress(monkeypatch)
+    progress = record_progress(monkeypatch)
     run_camera(clip, monkeypatch, '--stride', stride)
     assert 'frames' in progress.getvalue() and ' of ' not in progress.getvalue()
 
@@ -127,5 +126,5 @@ def test_what_a_camera_cannot_do_is_told(
 ):
     images = sorted((clip / 'images').iterdir()) * 2
     monkeypatch.setattr('cv2.VideoCapture', Camera(images[:num_pictures], nothing_more))
-    assert sentence in refused(NETWORK, capsys, words(clip, *options.split(), mask=mask))
+    assert sentence in error_line(NETWORK, capsys, words(clip, *options.split(), mask=mask))
     assert not list((tmp_path / 'out').rglob('*'))

@@ -1,15 +1,8 @@
 import numpy as np
 import pytest
 
-from tests.helpers.propagate_runs import (
-    annotate,
-    assert_same,
-    make_clip,
-    make_video,
-    masks_in,
-    names,
-    run,
-)
+from tests.helpers.clips import draw_masks, frame_names, make_clip, make_video
+from tests.helpers.propagate_runs import assert_same_masks, masks_in, run
 from util.masks import load_mask
 
 
@@ -17,7 +10,7 @@ from util.masks import load_mask
 def clip(tmp_path_factory):
     """Eight frames of 48 x 32; late/ draws object 1 on frame 2 and object 2 on frame 5."""
     folder = make_clip(tmp_path_factory.mktemp('clip') / 'clip')
-    annotate(folder / 'late', {2: [1], 5: [2]})
+    draw_masks(folder / 'late', {2: [1], 5: [2]})
     return folder
 
 
@@ -32,12 +25,12 @@ def late(network, clip, tmp_path_factory):
 
 
 def test_forward_starts_at_the_first_annotated_frame(late):
-    assert list(late['forward']) == names(range(2, 8))
+    assert list(late['forward']) == frame_names(range(2, 8))
     assert not any((mask == 2).any() for name, mask in late['forward'].items() if name < '00005')
 
 
 def test_backward_starts_at_the_last_annotated_frame(late):
-    assert list(late['backward']) == names(range(6))
+    assert list(late['backward']) == frame_names(range(6))
     assert (late['backward']['00000'] == 2).any()
 
 
@@ -48,11 +41,11 @@ def test_backward_is_forward_through_the_reversed_clip(network, clip, late, tmp_
         for path in (clip / folder).iterdir():
             (tmp_path / folder / f'{turned[path.stem]}.png').write_bytes(path.read_bytes())
     forward = masks_in(run(network, tmp_path, tmp_path / 'out', mask='late'))
-    assert_same({turned[name]: forward[name] for name in reversed(forward)}, late['backward'])
+    assert_same_masks({turned[name]: forward[name] for name in reversed(forward)}, late['backward'])
 
 
 def test_both_ways_forward_has_the_last_word_and_backward_fills_in(late):
-    assert list(late['both']) == names(range(8))
+    assert list(late['both']) == frame_names(range(8))
     for name, mask in late['both'].items():
         forward, backward = late['forward'].get(name), late['backward'].get(name)
         if forward is None:
@@ -70,20 +63,20 @@ def test_a_video_is_followed_back_like_its_frames(network, clip, late, tmp_path,
     video = make_video(clip, tmp_path / 'clip.mkv')
     options = ('--direction', direction)
     output = run(network, clip, tmp_path / 'out', *options, source=video, mask='late')
-    assert_same(masks_in(output), late[direction])
+    assert_same_masks(masks_in(output), late[direction])
     assert not (output / '.unfinished').exists(), 'the unpacked frames are gone'
 
 
 @pytest.mark.parametrize('direction', ['forward', 'backward', 'both'])
 def test_annotated_frames_come_back_as_drawn_at_another_size(network, clip, tmp_path, direction):
-    masks = annotate(tmp_path / 'masks', {0: [1, 2], 4: [1, 2], 6: [1, 2]})
+    masks = draw_masks(tmp_path / 'masks', {0: [1, 2], 4: [1, 2], 6: [1, 2]})
     output = run(network, clip, tmp_path / 'out', '--direction', direction, mask=masks, size=16)
     for path in masks.iterdir():
         np.testing.assert_array_equal(masks_in(output)[path.stem], load_mask(path))
 
 
 def test_an_object_that_a_later_mask_does_not_speak_of_goes_on(network, clip, tmp_path):
-    masks = annotate(tmp_path / 'masks', {0: [1], 4: [2]})
+    masks = draw_masks(tmp_path / 'masks', {0: [1], 4: [2]})
     mask = masks_in(run(network, clip, tmp_path / 'out', mask=masks, size=16))['00004']
     np.testing.assert_array_equal(mask == 2, load_mask(masks / '00004.png') == 2)
     assert (mask == 1).any()

@@ -8,15 +8,10 @@ import torch
 from PIL import Image
 
 from tests.helpers import stand_in
+from tests.helpers.clips import make_clip, make_video
 from tests.helpers.coarse_network import CoarseNetwork
-from tests.helpers.propagate_runs import (
-    make_clip,
-    make_video,
-    masks_in,
-    names_in,
-    refused,
-    words_for,
-)
+from tests.helpers.folders import names_in
+from tests.helpers.propagate_runs import arguments, error_line, masks_in
 from util.masks import save_mask
 
 NETWORK = CoarseNetwork()
@@ -87,7 +82,7 @@ def test_a_bad_input_is_named(clip, tmp_path, capsys, prepare, files, sentence):
     if prepare:
         prepare(clip)
     output = tmp_path / 'out'
-    assert sentence in refused(NETWORK, capsys, words_for(clip, output, **files))
+    assert sentence in error_line(NETWORK, capsys, arguments(clip, output, **files))
     assert not output.exists()
 
 
@@ -113,13 +108,13 @@ OPTIONS = [
 @pytest.mark.parametrize('words, sentence', OPTIONS)
 def test_a_bad_option_is_named(clip, tmp_path, capsys, words, sentence):
     output = tmp_path / 'out'
-    assert sentence in refused(NETWORK, capsys, words_for(clip, output, *words.split()))
+    assert sentence in error_line(NETWORK, capsys, arguments(clip, output, *words.split()))
     assert not output.exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has CUDA')
 def test_cuda_is_refused_where_there_is_none(clip, tmp_path, capsys):
-    sentence = refused(NETWORK, capsys, words_for(clip, tmp_path / 'out', '--device', 'cuda'))
+    sentence = error_line(NETWORK, capsys, arguments(clip, tmp_path / 'out', '--device', 'cuda'))
     assert '--device cuda: not on this machine; use auto or cpu' in sentence
 
 
@@ -142,7 +137,7 @@ def test_a_bad_checkpoint_is_named(clip, tmp_path, capsys, content, sentence):
     if content:
         torch.save(content(), clip / 'model.pth')
     output = tmp_path / 'out'
-    assert sentence in refused(None, capsys, words_for(clip, output, model='model.pth'))
+    assert sentence in error_line(None, capsys, arguments(clip, output, model='model.pth'))
     assert not output.exists()
 
 
@@ -157,7 +152,7 @@ def cut_jpeg(clip, number):
 def test_a_damaged_first_image_leaves_nothing(clip, tmp_path, capsys):
     cut_jpeg(clip, 0)
     output = tmp_path / 'out'
-    assert '00000.jpg: cannot be read' in refused(NETWORK, capsys, words_for(clip, output))
+    assert '00000.jpg: cannot be read' in error_line(NETWORK, capsys, arguments(clip, output))
     assert not names_in(output)
 
 
@@ -165,8 +160,8 @@ def test_a_damaged_first_image_leaves_nothing(clip, tmp_path, capsys):
 def test_a_damaged_image_in_the_middle_leaves_whole_masks_only(clip, tmp_path, capsys, direction):
     cut_jpeg(clip, 4)
     output = tmp_path / 'out'
-    words = words_for(clip, output, '--direction', direction, mask='masks')
-    assert '00004.jpg: cannot be read' in refused(NETWORK, capsys, words)
+    words = arguments(clip, output, '--direction', direction, mask='masks')
+    assert '00004.jpg: cannot be read' in error_line(NETWORK, capsys, words)
     assert names_in(output) == {'masks', '.unfinished'}
     assert not list(output.rglob('*.part'))
     assert '00004' not in masks_in(output)

@@ -5,18 +5,10 @@ import shutil
 
 import pytest
 
+from tests.helpers.clips import make_clip, make_video
 from tests.helpers.coarse_network import CoarseNetwork
-from tests.helpers.propagate_runs import (
-    files_in,
-    interrupt,
-    make_clip,
-    make_video,
-    masks_in,
-    names_in,
-    refused,
-    run,
-    words_for,
-)
+from tests.helpers.folders import files_in, names_in
+from tests.helpers.propagate_runs import arguments, error_line, interrupt, masks_in, run
 from util.masks import save_mask
 
 NETWORK = CoarseNetwork()
@@ -42,7 +34,7 @@ def test_an_output_that_cannot_be_is_named(clip, tmp_path, capsys, name, output,
     file.parent.mkdir(parents=True)
     file.write_text('of somebody else')
     before = files_in(tmp_path)
-    assert sentence in refused(NETWORK, capsys, words_for(clip, tmp_path / output))
+    assert sentence in error_line(NETWORK, capsys, arguments(clip, tmp_path / output))
     assert files_in(tmp_path) == before
 
 
@@ -64,8 +56,8 @@ def test_files_of_the_user_are_not_written_over(clip, capsys, files):
         shutil.copy(clip / 'masks' / '00000.png', clip / name)
     (clip / 'masks' / 'model.pth').write_text('weights')
     before = files_in(clip)
-    words = words_for(clip, clip, **{'mask': 'first.png', **files})
-    assert 'lies in the output folder' in refused(NETWORK, capsys, words)
+    words = arguments(clip, clip, **{'mask': 'first.png', **files})
+    assert 'lies in the output folder' in error_line(NETWORK, capsys, words)
     assert files_in(clip) == before
 
 
@@ -91,7 +83,7 @@ def test_a_full_disk_is_told_and_the_run_can_be_resumed(clip, tmp_path, capsys, 
     output, options = tmp_path / 'out', ('--mem_every', 1)
     with monkeypatch.context() as patch:
         patch.setattr('util.propagation.clip.save_mask', full)
-        sentence = refused(NETWORK, capsys, words_for(clip, output, *options))
+        sentence = error_line(NETWORK, capsys, arguments(clip, output, *options))
     full_at = f'No space left on device: {output / "masks" / "00003.png"}'
     assert sentence == f'error: {full_at}; free some space, and run it again'
     assert names_in(output) == {'masks', '.unfinished'}

@@ -13,8 +13,8 @@ from PIL import Image
 
 from dataset.stages import STATIC_SETS
 from scripts import make_demo_clip
-from tests.conftest import write_clip
 from tests.helpers import benchmark_trees, downloads, loopback, stand_in
+from tests.helpers.clips import write_clip
 from tests.helpers.training_trees import own_tree, write_pair
 from util.download.catalogue import DATASETS
 from util.masks import load_mask
@@ -124,7 +124,7 @@ def test_speed_commands_run(capsys):
 
 
 def test_correspondence_commands_run(workplace, monkeypatch, capsys):
-    """The window is tried in test_correspondence_window.py."""
+    """The window itself is tested in tests/util/correspondence/test_window.py."""
     shown = []
     monkeypatch.setattr('util.correspondence.options.check_display', lambda: None)
     monkeypatch.setattr('util.correspondence.run.show', shown.append)

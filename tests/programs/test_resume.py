@@ -2,20 +2,17 @@ import signal
 
 import pytest
 
+from tests.helpers.clips import draw_masks, make_clip, make_video
 from tests.helpers.coarse_network import CoarseNetwork
+from tests.helpers.folders import files_in, names_in
 from tests.helpers.propagate_runs import (
-    annotate,
+    arguments,
     call,
-    files_in,
     interrupt,
-    make_clip,
-    make_video,
-    names_in,
-    pictures_in,
     report_of,
+    results_of,
     run,
     stop_process,
-    words_for,
 )
 from util.masks import load_mask
 
@@ -34,7 +31,7 @@ WAYS = [  # options, frames before the interruption, frames that are not compute
 def clip(tmp_path):
     """Twelve frames of 48 x 32; objects 1 and 2 are first drawn on the frames 2 and 7."""
     folder = make_clip(tmp_path / 'clip', num_frames=12)
-    annotate(folder / 'late', {2: [1], 7: [2]})
+    draw_masks(folder / 'late', {2: [1], 7: [2]})
     return folder
 
 
@@ -51,7 +48,7 @@ def test_a_resumed_run_ends_as_if_it_had_not_stopped(
     interrupt(network, clip, output, num_steps, *options, mask='late')
     run(network, clip, output, *options, '--resume', mask='late')
     assert 'going on with the unfinished run' in capsys.readouterr().out
-    assert pictures_in(output) == pictures_in(whole)
+    assert results_of(output) == results_of(whole)
     assert frames_computed(output) == frames_computed(whole) - num_saved
 
 
@@ -61,7 +58,7 @@ def test_a_memory_whose_slots_were_reused_is_taken_up_again(clip, tmp_path, cap)
     whole = run(NETWORK, clip, tmp_path / 'whole', *options)
     interrupt(NETWORK, clip, tmp_path / 'out', 11, *options)
     output = run(NETWORK, clip, tmp_path / 'out', *options, '--resume')
-    assert pictures_in(output) == pictures_in(whole)
+    assert results_of(output) == results_of(whole)
     assert frames_computed(output) == 2
 
 
@@ -71,7 +68,7 @@ def test_a_run_can_be_resumed_more_than_once(clip, tmp_path):
     for options in ([], ['--resume'], ['--resume']):
         interrupt(NETWORK, clip, output, 4, '--mem_every', 2, *options)
     run(NETWORK, clip, output, '--mem_every', 2, '--resume')
-    assert pictures_in(output) == pictures_in(whole)
+    assert results_of(output) == results_of(whole)
 
 
 def test_a_video_can_be_resumed_on_its_way_back(clip, tmp_path):
@@ -80,7 +77,7 @@ def test_a_video_can_be_resumed_on_its_way_back(clip, tmp_path):
     whole = run(NETWORK, clip, tmp_path / 'whole', *options, **files)
     interrupt(NETWORK, clip, tmp_path / 'out', 5, *options, **files)
     output = run(NETWORK, clip, tmp_path / 'out', *options, '--resume', **files)
-    assert pictures_in(output) == pictures_in(whole)
+    assert results_of(output) == results_of(whole)
     assert frames_computed(output) < frames_computed(whole)
 
 
@@ -96,18 +93,18 @@ def test_a_killed_run_can_be_resumed(prepared, checkpoint, clip, tmp_path, direc
     options = ('--mem_every', 2, '--max_mem_frames', 2, '--direction', direction)
     files = {'mask': 'late', 'model': checkpoint}
     output = tmp_path / 'out'
-    words = words_for(clip, output, *options, **files)
+    words = arguments(clip, output, *options, **files)
     stop_process(words, output / 'masks', num_masks, signal.SIGKILL)
     assert not (output / 'run.json').exists()
     call(prepared, [*words, '--resume'])
     whole = run(prepared, clip, tmp_path / 'whole', *options, **files)
-    assert pictures_in(output) == pictures_in(whole)
+    assert results_of(output) == results_of(whole)
     assert frames_computed(output) < frames_computed(whole)
 
 
 def test_ctrl_c_leaves_whole_masks_only_and_can_be_resumed(prepared, checkpoint, clip, tmp_path):
     output = tmp_path / 'out'
-    words = words_for(clip, output, '--mem_every', 2, model=checkpoint)
+    words = arguments(clip, output, '--mem_every', 2, model=checkpoint)
     code, errors = stop_process(words, output / 'masks', 4, signal.SIGINT)
     assert code == 130
     assert errors.endswith('error: interrupted\n') and 'Traceback' not in errors

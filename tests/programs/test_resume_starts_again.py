@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers.clips import draw_masks, make_clip
 from tests.helpers.coarse_network import CoarseNetwork
-from tests.helpers.propagate_runs import (
-    annotate,
-    interrupt,
-    make_clip,
-    names_in,
-    pictures_in,
-    report_of,
-    run,
-)
+from tests.helpers.folders import names_in
+from tests.helpers.propagate_runs import interrupt, report_of, results_of, run
 
 NETWORK = CoarseNetwork()
 
@@ -30,7 +24,7 @@ def change_pixels(path):
 
 
 def move_mask(path):
-    (annotate(path.parent / 'other', {3: [1]}) / '00003.png').rename(path)
+    (draw_masks(path.parent / 'other', {3: [1]}) / '00003.png').rename(path)
 
 
 CHANGES = {  # what is done to the clip, further options, the sentence
@@ -58,7 +52,7 @@ def test_a_changed_run_starts_again_and_says_what_changed(
     run(NETWORK, clip, output, *options, '--resume', model='model')
     assert f'starting again: the results would differ, {sentence}' in capsys.readouterr().out
     whole = run(NETWORK, clip, tmp_path / 'whole', *options, model='model')
-    assert pictures_in(output) == pictures_in(whole)
+    assert results_of(output) == results_of(whole)
     assert report_of(output)['frames_computed'] == 10
 
 
@@ -110,18 +104,18 @@ def test_after_damage_an_unfinished_run_starts_again(clip, tmp_path, capsys, nam
     ]
     assert len(user_message) == 1 and name in user_message[0]
     whole = run(NETWORK, clip, tmp_path / 'whole', '--mem_every', 2)
-    assert pictures_in(output) == pictures_in(whole)
+    assert results_of(output) == results_of(whole)
     assert report_of(output)['frames_computed'] == 10
 
 
 @pytest.mark.parametrize('name', ['masks/00003.png', 'overlay.mp4', 'contact_sheet.png'])
 def test_a_complete_run_that_lost_a_file_starts_again(clip, tmp_path, capsys, name):
     output = run(NETWORK, clip, tmp_path / 'out')
-    before = pictures_in(output)
+    before = results_of(output)
     (output / name).unlink()
     run(NETWORK, clip, output, '--resume')
     assert 'is missing' in capsys.readouterr().out
-    assert pictures_in(output) == before
+    assert results_of(output) == before
 
 
 def test_a_complete_run_with_a_damaged_report_starts_again(clip, tmp_path, capsys):

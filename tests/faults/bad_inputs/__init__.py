@@ -1,1 +1,1 @@
-"""Wrong inputs of every program, as data; tests/test_bad_inputs.py runs them."""
+"""Wrong inputs to every program, as tables; tests/faults/test_bad_inputs.py runs them."""

@@ -1,8 +1,8 @@
-"""What a case is, and the files beside which its command runs."""
+"""What a case of the tables is, the files that its command runs beside, and ways to spoil them."""
 
 import shlex
+from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +15,20 @@ from util.masks import save_mask
 
 
 class Bad(NamedTuple):
-    """A mistake that a program answers with one line and exit code 2."""
+    """A mistake that a program answers with one line and exit code 2.
 
-    wrong: str  # what is; the name of the test
-    command: str  # the program and its arguments, in the folder of its world
-    words: str | tuple  # what the line contains
-    spoil: callable = None  # called with that folder first
-    leaves: tuple = ()  # names in it that are new afterwards; nothing else may change
+    mistake: names the case.
+    command: the program and its arguments, relative to a folder that the world of it has filled.
+    expected: what the line contains; a string, or a tuple of several.
+    spoil: called with that folder before the command.
+    leaves: names in the folder that may be new afterwards; nothing else may change.
+    """
+
+    mistake: str
+    command: str
+    expected: str | tuple
+    spoil: Callable | None = None
+    leaves: tuple = ()
 
 
 def call(command):
@@ -30,17 +37,8 @@ def call(command):
     import_module(program.removesuffix('.py').replace('/', '.')).main(argv)
 
 
-def contents(folder):
-    """Every path below a folder -> what it is: bytes of a file, a link's target, or 'folder'."""
-    found = {}
-    for path in Path(folder).rglob('*'):
-        kind = path.read_bytes() if path.is_file() and not path.is_symlink() else 'folder'
-        found[path.relative_to(folder)] = path.readlink() if path.is_symlink() else kind
-    return found
-
-
 def clip_world(folder):
-    """frames/ (4 of 48 x 32), masks/ of all of them, mask.png of the first, movie.mkv."""
+    """frames/ (4 of 48 x 32), masks/ for all of them, mask.png for the first, movie.mkv."""
     images, masks = stand_in.clip(4, 32, 48)
     for name in ('frames', 'masks'):
         (folder / name).mkdir()
@@ -52,11 +50,11 @@ def clip_world(folder):
 
 
 def benchmark_world(folder):
-    """DAVIS/{2016,2017}, YouTube; truth/ and predictions/, the masks of a video a in each."""
+    """DAVIS/{2016,2017}, YouTube/; ground_truth/ and predictions/ with the masks of a video a."""
     benchmark_trees.davis_2017(folder / 'DAVIS' / '2017', lengths=(3, 3))
     benchmark_trees.davis_2016(folder / 'DAVIS', own=True)
     benchmark_trees.youtube(folder / 'YouTube')
-    for name in ('truth', 'predictions'):
+    for name in ('ground_truth', 'predictions'):
         benchmark_trees.write_masks(folder / name / 'a', stand_in.clip(4, 32, 48)[1])
     (folder / 'list.txt').write_text('a\n')
 
@@ -68,8 +66,8 @@ def training_world(folder):
     own_tree(folder / 'videos', lengths=(3, 3))
 
 
-def empty_world(folder):
-    (folder / 'notes.txt').write_text('no archive, no picture, no weights\n')
+def text_world(folder):
+    (folder / 'notes.txt').write_text('no archive, no image, no weights\n')
 
 
 WORLDS = {
@@ -87,11 +85,15 @@ WORLDS = {
 
 
 def world_of(command):
-    return WORLDS.get(command.split()[0], empty_world)
+    """The function that fills the folder in which a command runs."""
+    return WORLDS.get(command.split()[0], text_world)
+
+
+# Each of the following returns a function that spoils a folder.
 
 
 def write(name, content):
-    """-> what writes a file of these bytes, or of this text, in a case's folder."""
+    """Write a file with these bytes, or this text."""
     content = content.encode() if isinstance(content, str) else content
 
     def spoil(folder):
@@ -102,7 +104,7 @@ def write(name, content):
 
 
 def cut(name, share=0.6):
-    """-> what shortens a file."""
+    """Keep only the first part of a file."""
 
     def spoil(folder):
         content = (folder / name).read_bytes()
@@ -112,7 +114,7 @@ def cut(name, share=0.6):
 
 
 def save(name, array, mode=None, **options):
-    """-> what saves an array as a picture."""
+    """Save an array as an image."""
 
     def spoil(folder):
         image = Image.fromarray(np.asarray(array))
@@ -121,8 +123,8 @@ def save(name, array, mode=None, **options):
     return spoil
 
 
-def each(*spoils):
-    """-> what does several of these."""
+def all_of(*spoils):
+    """Do several of these, one after the other."""
 
     def spoil(folder):
         for one in spoils:

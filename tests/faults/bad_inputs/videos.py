@@ -6,18 +6,21 @@ import wave
 import av
 import numpy as np
 
-from tests.faults.bad_inputs.case import Bad, cut, each, write
+from tests.faults.bad_inputs.case import Bad, all_of, cut, write
+from tests.faults.bad_inputs.commands import PROPAGATE
 from tests.helpers import stand_in
 from tests.helpers.video_files import with_bytes, write_movie
 
 PICTURES = stand_in.clip(12, 32, 48)[0]
 
 
-def run(name):
-    return f'propagate.py {name} --mask mask.png --output out'
+def propagate(name):
+    """The command that propagates through this file."""
+    return PROPAGATE.replace('frames', name)
 
 
 def movie(name, pictures=PICTURES, **options):
+    """A function that writes a video into a folder; see `write_movie`."""
     return lambda folder: write_movie(folder / name, pictures, **options)
 
 
@@ -44,7 +47,7 @@ def song_with_cover(folder):
 
 
 def claim_size(width, height):
-    """-> what writes an AVI whose header says so of the size of its pictures."""
+    """A function that writes an AVI whose header claims this size."""
 
     def spoil(folder):
         content = bytearray(write_movie(folder / 'a.avi', PICTURES, 'ffv1.mkv').read_bytes())
@@ -55,7 +58,8 @@ def claim_size(width, height):
     return spoil
 
 
-def mixed_sizes(folder):
+def change_size(folder):
+    """Write a video whose frames are smaller from the third one on."""
     movie('small.avi', PICTURES[:, :16], kind='mjpeg.avi')(folder)
     with av.open(str(folder / 'small.avi')) as file:
         packets = [bytes(packet) for packet in file.demux(video=0) if packet.size]
@@ -68,39 +72,42 @@ def mixed_sizes(folder):
 
 
 CASES = [
-    Bad('a video of no bytes', run('a.mp4'), ('a.mp4', 'cannot be read as a video'),
+    Bad('an empty file as a video', propagate('a.mp4'), ('a.mp4', 'cannot be read as a video'),
         write('a.mp4', b'')),
-    Bad('a text for a video', run('a.mp4'), ('a.mp4', 'cannot be read as a video'),
-        write('a.mp4', 'hello, world\n' * 100)),
-    Bad('a text file', run('notes.txt'), ('notes.txt', 'cannot be read as a video'),
-        write('notes.txt', 'hello, world\n' * 100)),
-    Bad('a video that is not there', run('gone.mp4'), ('gone.mp4', 'no such file or folder')),
-    Bad('half an MP4', run('h264.mp4'), ('h264.mp4', 'cut off', 'get the whole file'),
-        each(movie('h264.mp4'), cut('h264.mp4', 0.5))),
-    Bad('half a Matroska file', run('movie.mkv'), ('movie.mkv', 'cut off'), cut('movie.mkv', 0.5)),
-    Bad('half an AVI', run('mjpeg.avi'), ('mjpeg.avi', 'cut off'),
-        each(movie('mjpeg.avi'), cut('mjpeg.avi', 0.5))),
-    Bad('half a WebM', run('vp8.webm'), ('vp8.webm', 'cut off'),
-        each(movie('vp8.webm'), cut('vp8.webm', 0.5))),
-    Bad('sound alone', run('sound.wav'), ('sound.wav', 'no video stream'), sound),
-    Bad('a song with a cover', run('song.mp3'), ('song.mp3', 'no video stream'), song_with_cover),
-    Bad('a header of 16000 x 12000', run('a.avi'), ('a.avi', '16000x12000', '134 million'),
-        claim_size(16000, 12000)),
-    Bad('a header of 2 000 000 000 x 2', run('a.avi'), ('a.avi', 'cannot be read as a video'),
-        claim_size(2_000_000_000, 2)),
-    Bad('a header of nothing', run('a.avi'), ('a.avi', 'cannot be read as a video'),
-        claim_size(0, 0)),
-    Bad('frames of changing size', run('mixed.avi'), ('mixed.avi, frame 2', '48x16', '48x32'),
-        mixed_sizes, leaves=('out',)),
-    Bad('a start after the end of a video', run('movie.mkv') + ' --start 4',
-        ('--start 4', '4 frames only')),
-    Bad('a camera that is not there', run('97'), ('camera 97', 'connected')),
-    Bad('a camera with too long a number', run('99999999999999999999'), ('no such file', 'camera')),
-    Bad('a playlist that names other files', run('list.mp4'), 'list.mp4',
+    Bad('a text file with the suffix of a video', propagate('a.mp4'),
+        ('a.mp4', 'cannot be read as a video'), write('a.mp4', 'hello, world\n' * 100)),
+    Bad('a text file as a video', propagate('notes.txt'),
+        ('notes.txt', 'cannot be read as a video'), write('notes.txt', 'hello, world\n' * 100)),
+    Bad('a missing video', propagate('gone.mp4'), ('gone.mp4', 'no such file or folder')),
+    Bad('half an MP4', propagate('h264.mp4'), ('h264.mp4', 'cut off', 'get the whole file'),
+        all_of(movie('h264.mp4'), cut('h264.mp4', 0.5))),
+    Bad('half a Matroska file', propagate('movie.mkv'), ('movie.mkv', 'cut off'),
+        cut('movie.mkv', 0.5)),
+    Bad('half an AVI', propagate('mjpeg.avi'), ('mjpeg.avi', 'cut off'),
+        all_of(movie('mjpeg.avi'), cut('mjpeg.avi', 0.5))),
+    Bad('half a WebM', propagate('vp8.webm'), ('vp8.webm', 'cut off'),
+        all_of(movie('vp8.webm'), cut('vp8.webm', 0.5))),
+    Bad('a sound file', propagate('sound.wav'), ('sound.wav', 'no video stream'), sound),
+    Bad('a song with a cover', propagate('song.mp3'), ('song.mp3', 'no video stream'),
+        song_with_cover),
+    Bad('a video whose header claims 16000 x 12000', propagate('a.avi'),
+        ('a.avi', '16000x12000', '134 million'), claim_size(16000, 12000)),
+    Bad('a video whose header claims 2 000 000 000 x 2', propagate('a.avi'),
+        ('a.avi', 'cannot be read as a video'), claim_size(2_000_000_000, 2)),
+    Bad('a video whose header claims 0 x 0', propagate('a.avi'),
+        ('a.avi', 'cannot be read as a video'), claim_size(0, 0)),
+    Bad('frames of changing size', propagate('mixed.avi'), ('mixed.avi, frame 2', '48x16', '48x32'),
+        change_size, leaves=('out',)),
+    Bad('a start after the end of a video', f'{propagate("movie.mkv")} --start 4',
+        ('--start 4', 'only 4 frames')),
+    Bad('a camera that is not there', propagate('97'), ('camera 97', 'connected')),
+    Bad('a number too large for a camera', propagate('99999999999999999999'),
+        ('no such file', 'camera')),
+    Bad('a playlist that names other files', propagate('list.mp4'), 'list.mp4',
         write('list.mp4', '#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:1,\nmovie.mkv\n'
                           '#EXT-X-ENDLIST\n')),
-    Bad('a list of files to join', run('list.ffconcat'), 'list.ffconcat',
+    Bad('a list of files to concatenate', propagate('list.ffconcat'), 'list.ffconcat',
         write('list.ffconcat', 'ffconcat version 1.0\nfile movie.mkv\n')),
-    Bad('a single picture for a video', run('frames/00000.png'),
-        ('00000.png: a single picture', 'folder')),
+    Bad('a single image as a video', propagate('frames/00000.png'),
+        ('00000.png: a single image', 'folder')),
 ]  # fmt: skip

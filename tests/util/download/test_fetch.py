@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.helpers.propagate_runs import names_in
+from tests.helpers.folders import names_in
 from util.download.checksums import check_md5
 from util.download.fetch import Refused, fetch
 from util.errors import UserError

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.helpers.folders import files_in, names_in
 from tests.helpers.loopback import archive
-from tests.helpers.propagate_runs import files_in, names_in
 from util.download.catalogue import BL30K, DATASETS, Download
 from util.download.install import unpack_to
 from util.download.unpack import unpack
