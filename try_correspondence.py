@@ -51,7 +51,7 @@ def build_parser():
         '--point', type=parse_point, action='append', default=[], metavar='X,Y',
         help='pixel of the source to find, counted from 0 at the top left; repeatable',
     )  # fmt: skip
-    add('--mask', type=Path, help='image of the size of the source; finds what is not 0 in it')
+    add('--mask', type=Path, help='image as large as the source, nonzero at the pixels to find')
     add('--save', type=Path, metavar='OUT.png', help='write both pictures with what was found')
     add('--json', type=Path, metavar='OUT.json', help='write the best matches, with probabilities')
     add_size_option(parser)

@@ -1,4 +1,4 @@
-"""What the program does, on a clip made here from scikit-image's pictures, without a download.
+"""Show what the project does, on a clip rendered from scikit-image's photos; nothing to download.
 
 python scripts/demo.py            (this is `make demo`)
 """

@@ -50,8 +50,8 @@ def build_parser():
     )  # fmt: skip
     add('--height', type=int, action=Bounded, least=1, most=4096, default=240, help='pixels (240)')
     add('--width', type=int, action=Bounded, least=1, most=4096, default=428, help='pixels (428)')
-    add('--seed', type=int, action=Bounded, least=0, default=0, help='varies ground and sway (0)')
-    add('--contact_sheet', type=Path, metavar='PNG', help='also draw the masks over some frames')
+    add('--seed', type=int, action=Bounded, least=0, default=0, help='changes ground and sway (0)')
+    add('--contact_sheet', type=Path, metavar='PNG', help='also write some frames with their masks')
     return parser
 
 
