@@ -1,12 +1,21 @@
+"""InferenceCore against the reference implementation, and what callers may rely on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from inference_core import InferenceCore
+from dataset.video import open_video
+from inference_core import InferenceCore, load_for_inference, segment_frames
 from model.bank import ObjectMemory
-from scripts.benchmarks import reference as reference
+from scripts.benchmarks import reference
 from tests.helpers import stand_in
+from tests.helpers.clips import draw_masks, make_clip
 from util.errors import UserError
+from util.run_info import Stopwatch
 from util.tensor import padding, unpad
 
 
@@ -16,7 +25,7 @@ def frames(num_frames=8, height=48, width=64):
 
 
 def run(core, images, annotations):
-    """-> list of probabilities, one per image; annotations: dict frame -> mask."""
+    """The probabilities of each image. annotations: masks by frame number."""
     return [core.step(image, annotations.get(t)) for t, image in enumerate(images)]
 
 
@@ -32,7 +41,7 @@ def test_recorded_figures_are_reproduced(network):
 
 
 @pytest.mark.parametrize('options', [{}, {'top_k': None}, {'sigma': 5.6}, {'mem_every': 1}])
-def test_late_objects_and_gaps_in_ids_equal_the_plain_twin(network, options):
+def test_late_objects_and_gaps_in_ids_equal_the_reference_implementation(network, options):
     images, masks = frames()
     annotations = {1: 9 * (masks[1] == 2), 4: 4 * (masks[4] == 1)}
     ids, expected = reference.propagate(network, images, annotations, **{'mem_every': 2, **options})
@@ -42,8 +51,8 @@ def test_late_objects_and_gaps_in_ids_equal_the_plain_twin(network, options):
     core = InferenceCore(network, **options)
     results = run(core, images, annotations)
     assert ids == core.object_ids == [9, 4]
-    for prob, plain in zip(results[1:], expected, strict=True):
-        torch.testing.assert_close(prob, plain, atol=1e-4, rtol=0)
+    for prob, reference_prob in zip(results[1:], expected, strict=True):
+        torch.testing.assert_close(prob, reference_prob, atol=1e-4, rtol=0)
 
 
 def test_a_late_object_leaves_earlier_frames_unchanged(network):
@@ -56,7 +65,7 @@ def test_a_late_object_leaves_earlier_frames_unchanged(network):
     assert late[4].shape[0] == 3
 
 
-def test_a_mask_comes_back_where_it_was_drawn(network):
+def test_the_result_shows_a_mask_where_it_was_drawn(network):
     images, masks = frames(4)
     core = InferenceCore(network)
     annotations = {0: masks[0], 3: 7 * (masks[3] == 2)}
@@ -72,10 +81,10 @@ def test_a_known_id_is_corrected_and_keeps_its_channel(network):
     results = run(core, images, {0: masks[0], 2: (masks[2] == 1).astype(np.uint8)})
     assert core.object_ids == [1, 2]
     corrected = core.to_mask(results[2])
-    assert np.array_equal(corrected == 1, masks[2] == 1), 'nothing of it is left elsewhere'
+    assert np.array_equal(corrected == 1, masks[2] == 1), 'and nothing of it is left elsewhere'
 
 
-def test_a_listed_id_without_a_pixel_is_absent_but_known(network):
+def test_a_new_id_without_pixels_is_known_from_then_on(network):
     images, masks = frames(2)
     core = InferenceCore(network)
     core.step(images[0], (masks[0] == 1).astype(np.uint8), object_ids=[1, 5])
@@ -83,7 +92,7 @@ def test_a_listed_id_without_a_pixel_is_absent_but_known(network):
     assert core.object_ids == [1, 5] and prob.shape[0] == 3
 
 
-def test_of_a_known_id_that_is_listed_without_a_pixel_nothing_is_said(network):
+def test_a_known_id_without_pixels_is_left_unchanged(network):
     images, masks = frames(4)
     second = (masks[2] == 2).astype(np.uint8) * 2
     results = []
@@ -95,14 +104,14 @@ def test_of_a_known_id_that_is_listed_without_a_pixel_nothing_is_said(network):
     assert torch.equal(*results)
 
 
-def test_an_empty_mask_says_nothing(network):
+def test_an_empty_mask_changes_nothing(network):
     images, masks = frames(4)
     with_empty = run(InferenceCore(network), images, {0: masks[0], 2: 0 * masks[2]})
     without = run(InferenceCore(network), images, {0: masks[0]})
     assert all(torch.equal(a, b) for a, b in zip(with_empty, without, strict=True))
 
 
-def test_before_the_first_object_all_is_background(network):
+def test_before_the_first_object_everything_is_background(network):
     images, masks = frames(3)
     core = InferenceCore(network)
     assert torch.equal(core.step(images[0]), torch.ones(1, 48, 64))
@@ -119,7 +128,7 @@ def test_the_last_frame_is_never_memorised(network, monkeypatch):
     assert len(calls) == 3
 
 
-def test_order_of_ids_does_not_matter(network):
+def test_the_order_of_ids_does_not_matter(network):
     images, masks = frames(4)
     swapped = np.array([0, 2, 1])[masks[0]]
     one = run(InferenceCore(network), images, {0: masks[0]})
@@ -128,14 +137,14 @@ def test_order_of_ids_does_not_matter(network):
         torch.testing.assert_close(a, b[[0, 2, 1]], atol=1e-5, rtol=0)
 
 
-def test_bytes_and_floats_are_the_same_picture(network):
+def test_uint8_and_float_images_give_the_same_result(network):
     images, masks = frames(2)
     floats = run(InferenceCore(network), images, {0: masks[0]})
-    pictures = (images * 255).round().to(torch.uint8)
-    assert torch.equal(run(InferenceCore(network), pictures, {0: masks[0]})[1], floats[1])
+    uint8 = (images * 255).round().to(torch.uint8)
+    assert torch.equal(run(InferenceCore(network), uint8, {0: masks[0]})[1], floats[1])
 
 
-def test_results_can_be_scaled_up(network):
+def test_masks_can_be_made_at_a_larger_size(network):
     images, masks = frames(2)
     core = InferenceCore(network)
     prob = core.step(images[0], masks[0] * 100)
@@ -153,7 +162,7 @@ def test_half_precision_stays_close(network):
 
 
 @pytest.mark.parametrize('cap', [None, 1, 2])
-def test_restored_core_goes_on_as_if_it_had_not_stopped(network, cap):
+def test_a_restored_core_continues_as_if_it_had_not_stopped(network, cap):
     images, masks = frames(12)
     annotations = {0: (masks[0] == 1).astype(np.uint8), 5: 2 * (masks[5] == 2)}
     core = InferenceCore(network, mem_every=2, max_mem_frames=cap)
@@ -170,12 +179,13 @@ def test_restored_core_goes_on_as_if_it_had_not_stopped(network, cap):
 
 
 def remembered(memory):
-    """Which frames a memory holds, told by the constant that each was written with."""
+    """The numbers of the frames in a memory that `write` has filled."""
     held = [block[:, 0] for block in memory.rows(memory.keys)]
     return sorted(torch.cat(held).int().tolist())
 
 
 def write(memory, frame, **kind):
+    """Write a frame whose keys and values all equal its number."""
     value = torch.full((2, 1, 1), float(frame))
     memory.write(value, value, **kind)
 
@@ -194,10 +204,10 @@ def test_capped_memory_drops_the_oldest_but_never_an_annotated_frame():
         write(memory, frame, keep=True, annotated=True)
     assert remembered(memory) == [0, 17, 18, 19, 20]
     write(memory, 25, keep=True, annotated=False)
-    assert remembered(memory) == [0, 17, 18, 19, 20, 25], 'as the previous frame only'
+    assert remembered(memory) == [0, 17, 18, 19, 20, 25], 'only as the previous frame'
     write(memory, 26, keep=False, annotated=False)
     assert remembered(memory) == [0, 17, 18, 19, 20, 26]
-    assert len(memory.keys) == 1, 'blocks of 8 frames'
+    assert len(memory.keys) == 1, 'one block holds 8 frames'
 
 
 def test_a_cap_that_is_never_reached_changes_nothing(network):
@@ -236,3 +246,112 @@ def test_frames_and_masks_that_do_not_fit_are_refused(network):
             InferenceCore(network).step(images[0], mask)
     with pytest.raises(UserError, match='object_ids'):
         InferenceCore(network).step(images[0], masks[0], object_ids=[1])
+
+
+@pytest.mark.parametrize('size', [(48, 64), (45, 60)])
+def test_results_may_be_changed_in_place(network, size):
+    """Whether or not the frames need padding: no result shares memory with the core."""
+    images, masks = frames(6, *size)
+    annotations = {0: (masks[0] == 1).astype(np.uint8), 3: 2 * (masks[3] == 2)}
+    expected = run(InferenceCore(network, mem_every=2), images, annotations)
+    core = InferenceCore(network, mem_every=2)
+    for t, image in enumerate(images):
+        prob = core.step(image, annotations.get(t))
+        assert torch.equal(prob, expected[t])
+        prob.fill_(0.5)
+
+
+@pytest.fixture
+def video(tmp_path):
+    """Eight frames of 48 x 32 pixels; objects 1 and 2 are drawn on the frames 1 and 4."""
+    masks = draw_masks(tmp_path / 'masks', {1: [1], 4: [2]})
+    return open_video(make_clip(tmp_path / 'clip') / 'images', masks, short_side=24)
+
+
+def test_segment_frames_gives_what_steps_give(network, video):
+    core = InferenceCore(network, mem_every=2)
+    expected = []
+    for frame in video:
+        prob = core.step(frame.image, frame.mask, frame.object_ids)
+        expected.append(core.to_mask(prob, frame.picture.shape[:2]))
+    watch = Stopwatch(network.device)
+    found = list(segment_frames(InferenceCore(network, mem_every=2), video, watch))
+    assert [frame.index for frame, _ in found] == list(range(1, 8))
+    for (_, mask), expected_mask in zip(found, expected, strict=True):
+        assert mask.dtype == np.uint8 and mask.shape == (32, 48)
+        assert np.array_equal(mask, expected_mask)
+    assert watch.laps == 7 and watch.seconds > 0
+
+
+def test_segment_frames_takes_any_frames(network, video):
+    expected = [mask for _, mask in segment_frames(InferenceCore(network), video)]
+    found = [mask for _, mask in segment_frames(InferenceCore(network), iter(list(video)[:3]))]
+    assert np.array_equal(found, expected[:3])
+
+
+def test_without_a_path_published_weights_are_loaded_else_the_bundled_ones(tmp_path, monkeypatch):
+    published, bundled = tmp_path / 'published.pth', tmp_path / 'bundled.pth'
+    monkeypatch.setattr('util.options.PUBLISHED_WEIGHTS', published)
+    monkeypatch.setattr('util.options.BUNDLED_WEIGHTS', bundled)
+    loaded = []
+    monkeypatch.setattr('inference_core.load_network', lambda *args, **options: loaded.append(args))
+    for path in (bundled, published):
+        path.touch()
+        load_for_inference(device='cpu')
+    load_for_inference(tmp_path / 'other.pth', torch.device('cpu'))
+    cpu = torch.device('cpu')
+    assert loaded == [(bundled, cpu), (published, cpu), (tmp_path / 'other.pth', cpu)]
+
+
+def test_without_any_weights_the_error_names_the_published_ones(tmp_path, monkeypatch):
+    for name in ('PUBLISHED_WEIGHTS', 'BUNDLED_WEIGHTS'):
+        monkeypatch.setattr(f'util.options.{name}', tmp_path / f'{name}.pth')
+    with pytest.raises(UserError, match=r'PUBLISHED_WEIGHTS\.pth: no such checkpoint'):
+        load_for_inference(device='cpu')
+
+
+def test_the_network_is_ready_for_inference_and_refuses_stage_0(checkpoint, prepared, tmp_path):
+    network = load_for_inference(checkpoint, 'cpu')
+    assert network.state_dict().keys() == prepared.state_dict().keys()
+    weights = stand_in.weights()
+    name = 'mask_rgb_encoder.conv1.weight'
+    torch.save({**weights, name: weights[name][:, :4].clone()}, tmp_path / 'stage_0.pth')
+    with pytest.raises(UserError, match='single-object'):
+        load_for_inference(tmp_path / 'stage_0.pth', 'cpu')
+
+
+GLOBAL_STATE = """
+import importlib, pkgutil, sys
+import torch
+from PIL import Image
+
+def state():
+    backends = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    return torch.get_num_threads(), *backends, Image.MAX_IMAGE_PIXELS
+
+torch.set_num_threads(1)  # values that a program of ours would change
+torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+Image.MAX_IMAGE_PIXELS = 12345
+before = state()
+for name in ('inference_core', 'model', 'dataset', 'util'):
+    module = importlib.import_module(name)
+    if name != 'inference_core':
+        for found in pkgutil.walk_packages(module.__path__, f'{name}.'):
+            importlib.import_module(found.name)
+assert state() == before == (1, True, True, 12345), state()
+network = sys.modules['inference_core'].load_for_inference(sys.argv[1], 'cpu')
+core = sys.modules['inference_core'].InferenceCore(network)
+core.step(torch.zeros(3, 32, 48), torch.ones(32, 48, dtype=torch.uint8))
+core.step(torch.zeros(3, 32, 48))
+assert state() == before, state()
+from util.device import configure_torch
+configure_torch()
+assert state() == (2, False, False, None), state()
+"""
+
+
+def test_importing_the_library_or_loading_a_network_changes_no_global_state(checkpoint):
+    """Only `configure_torch` does, which programs call."""
+    command = [sys.executable, '-c', GLOBAL_STATE, checkpoint]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Sources beside whole videos: damaged ones, folders of images, cameras, unpacked frames."""
+"""Sources of frames: folders of images, damaged videos, unpacked videos and cameras."""
 
 import wave
 
@@ -29,7 +29,7 @@ def movie(pictures, tmp_path_factory):
 
 @pytest.fixture
 def folder(tmp_path, pictures):
-    """A folder of images with names of many shapes, in their natural order: numbers count."""
+    """A folder of images. The names below are in natural order, which compares numbers by value."""
     names = ['1.png', '2.JPG', '10.bmp', 'a1b2.webp', 'a1b10.png', 'shot (3).jpeg', 'ünï².png']
     for name, picture in zip(names, pictures, strict=False):
         Image.fromarray(picture).save(tmp_path / name, quality=95)
@@ -60,17 +60,15 @@ def test_an_empty_folder_is_refused(tmp_path):
         open_source(tmp_path)
 
 
-def test_an_image_of_another_size_is_refused_at_opening(folder):
+def test_an_image_of_another_size_is_refused_when_the_folder_is_opened(folder):
     Image.new('RGB', (64, 47)).save(folder / '3.png')
     with pytest.raises(UserError, match=r'3\.png: 64x47, but the first frame is 64x48; all frames'):
         open_source(folder)
 
 
-def test_an_unreadable_image_is_refused_at_opening(folder):
+def test_an_unreadable_image_is_refused_when_the_folder_is_opened(folder):
     (folder / '3.png').write_bytes(b'no image')
-    with pytest.raises(
-        UserError, match=r'3\.png: cannot be read as an image \(unknown format'
-    ):
+    with pytest.raises(UserError, match=r'3\.png: cannot be read as an image \(unknown format'):
         open_source(folder)
 
 
@@ -82,7 +80,7 @@ def test_a_truncated_image_is_refused_with_its_name(folder, name):
         read(open_source(folder))
 
 
-def test_frames_of_changing_size_are_refused_with_the_frame(tmp_path, pictures):
+def test_a_change_of_size_within_a_video_is_refused_with_the_frame(tmp_path, pictures):
     small = write_movie(tmp_path / 'mjpeg.avi', pictures[:, :32])
     with av.open(str(small)) as file:
         packets = [bytes(packet) for packet in file.demux(video=0) if packet.size]
@@ -96,7 +94,7 @@ def test_frames_of_changing_size_are_refused_with_the_frame(tmp_path, pictures):
         read(open_source(mixed))
 
 
-def test_damage_is_told_when_it_is_read(tmp_path, pictures):
+def test_damage_is_reported_when_it_is_reached(tmp_path, pictures):
     def change(number, packet):
         return with_bytes(packet, bytes(packet)[: packet.size // 2]) if number >= 7 else packet
 
@@ -105,7 +103,7 @@ def test_damage_is_told_when_it_is_read(tmp_path, pictures):
         read(open_source(path))
 
 
-def test_a_video_is_never_much_shorter_than_its_packets(movie):
+def test_a_video_with_far_fewer_frames_than_packets_is_refused(movie):
     source = open_source(movie)
     source.names += [f'{index:05}' for index in range(NUM_FRAMES, NUM_FRAMES + 17)]
     with pytest.raises(UserError, match='only 24 of 41 frames can be decoded; get the whole file'):
@@ -122,7 +120,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content):
         open_source(path)
 
 
-def test_sound_alone_is_refused(tmp_path):
+def test_a_sound_file_is_refused(tmp_path):
     with wave.open(str(tmp_path / 'sound.wav'), 'w') as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
@@ -132,7 +130,7 @@ def test_sound_alone_is_refused(tmp_path):
         open_source(tmp_path / 'sound.wav')
 
 
-def test_an_input_that_is_not_there_is_refused():
+def test_a_missing_input_is_refused():
     with pytest.raises(UserError, match=r'nowhere\.mp4: no such file or folder; give a video'):
         open_source('nowhere.mp4')
 
@@ -143,7 +141,7 @@ def test_unpacked_frames_can_be_read_in_any_order(movie, pictures, tmp_path):
     assert np.array_equal(read(source, [17, 2, 8]), pictures[[17, 2, 8]])
 
 
-def test_unpacking_goes_on_where_it_stopped(movie, pictures, tmp_path):
+def test_unpacking_continues_where_it_stopped(movie, pictures, tmp_path):
     unpack(open_source(movie), range(4), tmp_path)
     (tmp_path / '00002.png').unlink()
     source = unpack(open_source(movie), range(4), tmp_path)
@@ -158,7 +156,7 @@ def test_a_frame_that_cannot_be_unpacked_is_named(movie, tmp_path):
 
 
 class FakeCapture:
-    """As cv2.VideoCapture, of a camera that gives `left` pictures."""
+    """Replaces cv2.VideoCapture: a camera that delivers `left` pictures."""
 
     left = 4
 
@@ -175,10 +173,10 @@ class FakeCapture:
         return 0.0
 
 
-def test_a_camera_gives_rgb_until_it_ends(monkeypatch):
+def test_a_camera_gives_rgb_pictures_until_it_ends(monkeypatch):
     monkeypatch.setattr(cv2, 'VideoCapture', FakeCapture)
     source = open_source('3')
-    assert (source.names, source.size, source.fps) == (None, (6, 8), 25.0)
+    assert source.is_live and (source.names, source.size, source.fps) == ((), (6, 8), 25.0)
     found = read(source, range(10))
     assert len(found) == 3 and found[0][0, 0].tolist() == [0, 0, 200]
 
@@ -186,5 +184,7 @@ def test_a_camera_gives_rgb_until_it_ends(monkeypatch):
 def test_a_camera_without_a_picture_is_refused(monkeypatch):
     monkeypatch.setattr(cv2, 'VideoCapture', FakeCapture)
     monkeypatch.setattr(FakeCapture, 'left', 0)
-    with pytest.raises(UserError, match='camera 3: delivers no image; is it connected and not in use'):
+    with pytest.raises(
+        UserError, match='camera 3: delivers no image; is it connected and not in use'
+    ):
         open_source('3')

@@ -1,4 +1,4 @@
-"""Masks meet their frames; frames come as the network takes them."""
+"""Videos: masks are matched with frames, and frames come as the network takes them."""
 
 import numpy as np
 import pytest
@@ -7,16 +7,17 @@ from PIL import Image
 
 from dataset.sizes import resize_image, resize_mask, scaled
 from dataset.sources import open_source
-from dataset.video import Video, match_masks
+from dataset.video import Video, match_masks, open_video
 from tests.helpers import stand_in
 from tests.helpers.clips import write_clip
+from tests.helpers.video_files import write_movie
 from util.errors import UserError
 from util.masks import load_mask, save_mask
 
 
 @pytest.fixture
 def clip(tmp_path):
-    """images/ with 00000 to 00009 (48 x 64), masks/ of all frames."""
+    """images/ with 00000 to 00009, 64 x 48 pixels, and masks/ for all of them."""
     return write_clip(tmp_path / 'clip', *stand_in.clip(10, 48, 64))
 
 
@@ -25,14 +26,14 @@ def match(clip, mask=None, indices=range(10), **options):
 
 
 def keep(folder, *numbers):
-    """Remove all masks but those of some frames."""
+    """Remove all masks but those of these frames."""
     for file in folder.iterdir():
         if int(file.stem) not in numbers:
             file.unlink()
 
 
 def test_frames_carry_picture_mask_and_ids(clip):
-    images, truth = stand_in.clip(10, 48, 64)
+    images, drawn = stand_in.clip(10, 48, 64)
     keep(clip / 'masks', 3)
     source = open_source(clip / 'images')
     masks, reader, notes = match_masks(clip / 'masks', source, range(2, 6))
@@ -44,12 +45,12 @@ def test_frames_carry_picture_mask_and_ids(clip):
         expected = torch.from_numpy(images[frame.index]).permute(2, 0, 1) / 255
         torch.testing.assert_close(frame.image, expected)
         assert (frame.mask is None) == (frame.object_ids is None) == (frame.index != 3)
-    assert np.array_equal(frames[1].annotation, truth[3])
-    assert np.array_equal(frames[1].mask, truth[3])
+    assert np.array_equal(frames[1].annotation, drawn[3])
+    assert np.array_equal(frames[1].mask, drawn[3])
     assert frames[1].object_ids == [1, 2]
 
 
-def test_frames_come_in_the_order_that_was_asked_for(clip):
+def test_frames_come_in_the_requested_order(clip):
     video = Video(open_source(clip / 'images'), {}, load_mask, indices=range(9, 0, -4))
     assert [frame.index for frame in video] == [9, 5, 1]
 
@@ -67,7 +68,7 @@ def test_an_object_that_vanishes_when_scaled_down_keeps_its_id(clip):
     assert frame.object_ids == [4, 9]
 
 
-def test_an_error_in_a_frame_reaches_the_loop(clip):
+def test_an_unreadable_frame_raises_its_error_in_the_loop(clip):
     path = clip / 'images' / '00004.png'
     source = open_source(clip / 'images')
     path.write_bytes(path.read_bytes()[:600])
@@ -78,8 +79,8 @@ def test_an_error_in_a_frame_reaches_the_loop(clip):
 
 
 def test_a_source_that_ends_early_ends_the_video():
-    class Ends:
-        names, size, num_workers, fps = None, (4, 4), 1, 25.0
+    class EndsEarly:
+        names, size, num_workers, fps, is_live = (), (4, 4), 1, 25.0, True
 
         def jobs(self, indices):
             return (
@@ -87,7 +88,7 @@ def test_a_source_that_ends_early_ends_the_video():
                 for index in indices
             )
 
-    video = Video(Ends(), {}, load_mask, indices=range(1000))
+    video = Video(EndsEarly(), {}, load_mask, indices=range(1000))
     assert video.is_live
     assert [frame.name for frame in video] == ['00000', '00001', '00002']
 
@@ -116,7 +117,7 @@ def test_scaling_keeps_values_in_range_and_ids_whole():
         assert mask.dtype == torch.uint8 and mask.unique().tolist() == [0, 7]
 
 
-def test_one_mask_belongs_to_the_first_chosen_frame(clip):
+def test_one_mask_belongs_to_the_first_selected_frame(clip):
     masks, reader, _ = match(clip, clip / 'masks' / '00007.png', range(4, 9))
     assert masks == {4: clip / 'masks' / '00007.png'}
     assert list(reader.ids.values()) == [[1, 2]]
@@ -129,21 +130,24 @@ def test_masks_are_found_by_name(clip):
     assert masks == {2: clip / 'masks' / '00002.png', 5: clip / 'masks' / '5.png'}
 
 
-def test_masks_outside_start_and_end_are_left_aside(clip):
+def test_masks_before_the_start_and_after_the_end_are_ignored(clip):
     keep(clip / 'masks', 0, 4, 9)
     assert list(match(clip, indices=range(3, 8))[0]) == [4]
-    with pytest.raises(UserError, match='none of its masks is for a frame between --start and'):
+    with pytest.raises(UserError, match='none of its masks is for a frame between the') as caught:
         match(clip, indices=range(5, 8))
+    assert caught.value.parameter == 'start'
 
 
 @pytest.mark.parametrize('indices', [range(0, 10, 3), range(0, 6, 3), range(1, 6, 3)])
 def test_a_mask_that_the_stride_leaves_out_is_refused(clip, indices):
     keep(clip / 'masks', 0, 1, 5)
-    with pytest.raises(UserError, match=r'0000\d\.png: .* left out by --stride 3; choose'):
+    words = r'0000\d\.png: a stride of 3 leaves out its frame; choose'
+    with pytest.raises(UserError, match=words) as caught:
         match(clip, indices=indices)
+    assert caught.value.parameter == 'stride'
 
 
-def test_masks_on_the_stride_and_beyond_its_end_are_fine(clip):
+def test_masks_on_the_stride_and_beyond_its_end_are_allowed(clip):
     keep(clip / 'masks', 0, 3, 6, 8)
     assert list(match(clip, indices=range(0, 7, 3))[0]) == [0, 3, 6]
 
@@ -179,33 +183,85 @@ def test_a_mask_of_another_size_is_refused_with_both_sizes(clip, size):
         match(clip, clip / 'one.png')
 
 
-def test_a_mask_without_objects_beside_others_says_nothing(clip):
+def test_a_mask_without_objects_beside_others_is_ignored(clip):
     keep(clip / 'masks', 2)
     save_mask(clip / 'masks' / '00001.png', np.zeros((48, 64)))
     assert list(match(clip)[0]) == [2]
 
 
-def test_soft_masks_are_mended_with_a_note(clip):
-    picture = Image.fromarray((load_mask(clip / 'masks' / '00000.png') > 0) * np.uint8(255))
-    small = picture.resize((37, 28)).resize((64, 48), Image.Resampling.BICUBIC)
+def test_soft_masks_are_cleaned_on_request_with_a_note(clip):
+    mask = Image.fromarray((load_mask(clip / 'masks' / '00000.png') > 0) * np.uint8(255))
+    small = mask.resize((37, 28)).resize((64, 48), Image.Resampling.BICUBIC)
     small.save(clip / 'one.png')
-    with pytest.raises(UserError, match=r'one\.png: soft borders, \d+ ids .* or have them cleaned'):
+    with pytest.raises(
+        UserError, match=r'one\.png: soft borders, \d+ ids .* or have them cleaned'
+    ) as caught:
         match(clip, clip / 'one.png')
+    assert caught.value.parameter == 'clean'
     _, reader, notes = match(clip, clip / 'one.png', clean=True)
     assert len(notes) == 1 and notes[0].endswith('ids snapped to 1')
     assert list(reader.ids.values()) == [[255]]
 
 
-def test_a_mask_path_that_is_not_there_is_refused(clip):
-    with pytest.raises(UserError, match=r'gone\.png: no such mask; give an image or a folder'):
+def test_a_missing_mask_is_refused(clip):
+    with pytest.raises(
+        UserError, match=r'gone\.png: no such mask; give an image or a folder'
+    ) as caught:
         match(clip, clip / 'gone.png')
+    assert caught.value.parameter == 'mask'
 
 
 def test_a_camera_takes_no_folder_of_masks(clip):
     class Camera:
-        names, size = None, (48, 64)
+        names, size, is_live = (), (48, 64), True
 
     with pytest.raises(UserError, match='a camera takes one mask, for its first frame'):
         match_masks(clip / 'masks', Camera(), range(10))
     masks, _, _ = match_masks(clip / 'masks' / '00000.png', Camera(), range(10**9))
     assert list(masks) == [0]
+
+
+def test_open_video_starts_at_the_first_annotated_frame(clip):
+    images, drawn = stand_in.clip(10, 48, 64)
+    keep(clip / 'masks', 3, 6)
+    video = open_video(clip / 'images', clip / 'masks', short_side=None)
+    frames = list(video)
+    assert [frame.index for frame in frames] == list(range(3, 10))
+    assert [frame.index for frame in frames if frame.mask is not None] == [3, 6]
+    assert np.array_equal(frames[0].mask, drawn[3]) and frames[0].object_ids == [1, 2]
+    assert all(np.array_equal(frame.picture, images[frame.index]) for frame in frames)
+
+
+def test_open_video_gives_one_mask_to_the_first_frame(clip):
+    video = open_video(str(clip / 'images'), str(clip / 'masks' / '00000.png'), short_side=24)
+    first, *others = video
+    assert (first.index, len(others)) == (0, 9)
+    assert first.image.shape == (3, 24, 32) and first.mask.shape == (24, 32)
+    assert first.annotation.shape == (48, 64)
+    assert not any(frame.object_ids for frame in others)
+
+
+def test_open_video_scales_to_a_short_side_of_480_by_default(clip):
+    frame = next(iter(open_video(clip / 'images', clip / 'masks' / '00000.png')))
+    assert frame.image.shape == (3, 480, 640) and frame.picture.shape == (48, 64, 3)
+
+
+def test_open_video_reads_video_files(clip, tmp_path):
+    images = stand_in.clip(10, 48, 64)[0]
+    path = write_movie(tmp_path / 'ffv1.mkv', images)
+    video = open_video(path, clip / 'masks', short_side=None)
+    assert all(np.array_equal(f.picture, image) for f, image in zip(video, images, strict=True))
+    assert [frame.name for frame in video] == [f'{n:05}' for n in range(10)], 'it can be read again'
+
+
+@pytest.mark.parametrize(
+    'source, mask, short_side, words',
+    [
+        ('gone', 'masks', 480, 'gone: no such file or folder'),
+        ('images', 'gone', 480, 'gone: no such mask'),
+        ('images', 'masks', 10**6, '64x48 becomes .* at a short side of 1000000'),
+    ],
+)
+def test_open_video_refuses_what_cannot_be_read(clip, source, mask, short_side, words):
+    with pytest.raises(UserError, match=words):
+        open_video(clip / source, clip / mask, short_side=short_side)

@@ -1,4 +1,4 @@
-"""Video files of many kinds and shapes, whole and cut."""
+"""Video files of many kinds and shapes, whole and truncated."""
 
 from fractions import Fraction
 
@@ -47,32 +47,34 @@ def test_every_kind_of_video_gives_all_its_frames_in_order(movies, pictures, nam
     assert [nearest(found, pictures) for found in read(source)] == list(range(NUM_FRAMES))
 
 
-def test_lossless_video_gives_the_very_pixels(movies, pictures):
+def test_lossless_video_gives_the_exact_pixels(movies, pictures):
     assert np.array_equal(read(open_source(movies / 'ffv1.mkv')), pictures)
 
 
-def test_chosen_frames_are_the_same_as_in_a_full_reading(movies, pictures):
+def test_selected_frames_are_the_same_as_in_a_full_reading(movies, pictures):
     found = read(open_source(movies / 'ffv1.mkv'), [3, 4, 21])
     assert np.array_equal(found, pictures[[3, 4, 21]])
 
 
 @pytest.mark.parametrize('name', [*(KINDS.keys() - {'flv1.flv'}), 'web.mp4'])
 @pytest.mark.parametrize('share', [0.3, 0.5, 0.95])
-def test_a_cut_file_is_refused_at_opening(movies, name, share):
+def test_a_truncated_file_is_refused_when_it_is_opened(movies, name, share):
     path = cut(movies / name, int(share * (movies / name).stat().st_size))
-    with pytest.raises(UserError, match=rf'cut_{name}: cut off, .* bytes are there; get the whole'):
+    with pytest.raises(UserError, match=rf'cut_{name}: cut off; .* bytes are there; get the whole'):
         open_source(path)
 
 
-def test_a_cut_packet_is_told_where_the_container_does_not_state_its_size(movies):
+def test_a_truncated_packet_is_reported_if_the_container_does_not_state_its_size(movies):
     words = r'cut_flv1\.flv: cut off or damaged after 23 frames; get the whole'
     with pytest.raises(UserError, match=words):
         open_source(cut(movies / 'flv1.flv', -30))
 
 
-def test_some_bytes_less_than_stated_are_an_old_mistake_of_avi_writers(movies, tmp_path):
+def test_an_avi_may_be_a_few_bytes_shorter_than_stated(movies, tmp_path):
     content = bytearray((movies / 'mjpeg.avi').read_bytes())
-    content[4:8] = len(content).to_bytes(4, 'little')  # not less the header's 8
+    content[4:8] = len(content).to_bytes(
+        4, 'little'
+    )  # old AVI writers forget to subtract the 8 bytes of the header
     (tmp_path / 'old.avi').write_bytes(content)
     assert len(open_source(tmp_path / 'old.avi').names) == NUM_FRAMES
 
@@ -81,14 +83,14 @@ def test_some_bytes_less_than_stated_are_an_old_mistake_of_avi_writers(movies, t
 def test_a_recording_without_stated_sizes_is_read(tmp_path, pictures, name):
     muxer = {'live': '1', 'movflags': 'frag_keyframe+empty_moov', 'write_index': '0'}
     path = write_movie(tmp_path / name, pictures, muxer=muxer)
-    if name == 'mjpeg.avi':  # as if it had never been closed
+    if name == 'mjpeg.avi':  # like a file that was never closed
         content = bytearray(path.read_bytes())
         content[4:8] = bytes(4)
         path.write_bytes(content)
     assert len(read(open_source(path))) == NUM_FRAMES
 
 
-def test_vp8_frames_that_are_only_referred_to_do_not_count(tmp_path, pictures):
+def test_vp8_frames_that_are_only_references_do_not_count(tmp_path, pictures):
     hidden = {5, 17, 20}
 
     def change(number, packet):
@@ -115,7 +117,7 @@ def test_frames_before_the_start_of_an_edited_mp4_do_not_count(tmp_path, picture
     assert len(source.names) == len(read(source)) == NUM_FRAMES - 10
 
 
-def test_b_frames_whose_reference_was_cut_away_end_the_video_a_little_earlier(tmp_path, pictures):
+def test_b_frames_that_lost_their_reference_make_the_video_a_little_shorter(tmp_path, pictures):
     seen = []
 
     def from_second_keyframe(_, packet):
@@ -131,7 +133,7 @@ def test_b_frames_whose_reference_was_cut_away_end_the_video_a_little_earlier(tm
 
 
 @pytest.mark.parametrize('degrees', [0, 90, 180, 270])
-def test_the_rotation_flag_turns_pictures_as_opencv_turns_them(tmp_path, pictures, degrees):
+def test_the_rotation_flag_turns_pictures_as_in_opencv(tmp_path, pictures, degrees):
     path = write_movie(tmp_path / 'h264.mp4', pictures[:3])
     set_rotation(path, degrees)
     expected = cv2.cvtColor(cv2.VideoCapture(str(path)).read()[1], cv2.COLOR_BGR2RGB)
@@ -141,7 +143,7 @@ def test_the_rotation_flag_turns_pictures_as_opencv_turns_them(tmp_path, picture
 
 
 @pytest.mark.parametrize('degrees, turns', [(-1, 0), (1, 0), (89, 1), (-90, 3), (-179, 2)])
-def test_a_rotation_that_is_not_quite_right_is_rounded(degrees, turns):
+def test_a_rotation_is_rounded_to_quarter_turns(degrees, turns):
     class Rotated:
         rotation = degrees
 
@@ -152,7 +154,7 @@ def test_a_rotation_that_is_not_quite_right_is_rounded(degrees, turns):
 
 
 @pytest.mark.parametrize('name', ['ffv1.mkv', 'mpeg4.avi', 'mjpeg.avi', 'vp8.webm', 'vp9.webm'])
-def test_odd_sides(tmp_path, name):
+def test_odd_sides_are_kept(tmp_path, name):
     pictures = stand_in.clip(5, 63, 95)[0]
     source = open_source(write_movie(tmp_path / name, pictures))
     assert (
@@ -163,7 +165,7 @@ def test_odd_sides(tmp_path, name):
 @pytest.mark.parametrize(
     'name', ['h264.mp4', 'h264.mkv', 'mpeg4.avi', 'mjpeg.avi', 'vp8.webm', 'vp9.webm']
 )
-def test_uneven_times_between_frames(tmp_path, pictures, name):
+def test_unevenly_timed_frames_are_all_read(tmp_path, pictures, name):
     times = np.cumsum([40, 40, 120, 10, 10, 280, 40, 460] * 3).tolist()
     source = open_source(write_movie(tmp_path / name, pictures, times=times))
     assert len(source.names) == len(read(source)) == NUM_FRAMES
@@ -175,12 +177,12 @@ def test_a_clock_is_not_taken_for_the_frame_rate(tmp_path, pictures):
     assert source.fps == pytest.approx(20, rel=0.05)
 
 
-def test_a_single_frame_at_a_clock_is_read(tmp_path, pictures):
+def test_a_single_frame_without_a_frame_rate_is_read(tmp_path, pictures):
     path = write_movie(tmp_path / 'mjpeg.avi', pictures[:1], times=[0], rate=1000)
     assert len(read(open_source(path))) == 1
 
 
 @pytest.mark.parametrize('rate', [Fraction(24000, 1001), Fraction(30000, 1001), 12.5])
-def test_frame_rate(tmp_path, pictures, rate):
+def test_the_frame_rate_is_that_of_the_file(tmp_path, pictures, rate):
     path = write_movie(tmp_path / 'h264.mp4', pictures, rate=Fraction(rate))
     assert open_source(path).fps == pytest.approx(float(rate))

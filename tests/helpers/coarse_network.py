@@ -31,6 +31,17 @@ class CoarseNetwork:
         return F.interpolate(logits, scale_factor=STRIDE, mode='bilinear', align_corners=False)
 
 
+class SizeRecorder(CoarseNetwork):
+    """A CoarseNetwork that records the sizes (H, W) of the images it gets, padding included."""
+
+    def __init__(self):
+        self.sizes = set()
+
+    def encode_query(self, image):
+        self.sizes.add(tuple(image.shape[-2:]))
+        return super().encode_query(image)
+
+
 def hues(image):
     """The hues (1, 3, h, w) of an image (1, 3, H, W), as vectors of length 6.
 

@@ -25,9 +25,13 @@ ANY_FILE = stand_in.GOLDEN / 'memory_read.npz'  # --model is hashed even where i
 def arguments(
     clip, output, *options, source='images', mask='masks/00000.png', model=ANY_FILE, size=-1
 ):
-    """Arguments of propagate.py; source, mask and model are relative to the clip, or absolute."""
+    """Arguments of propagate.py. No --size if that is None.
+
+    source, mask and model are absolute, or relative to the clip.
+    """
     words = [clip / source, '--mask', clip / mask, '--output', output, '--model', clip / model]
-    return [str(word) for word in (*words, '--size', size, *options)]
+    sizes = [] if size is None else ['--size', size]
+    return [str(word) for word in (*words, *sizes, *options)]
 
 
 def call(network, words):

@@ -1,10 +1,9 @@
-"""The three benchmark scripts, on made-up trees, through main(argv)."""
+"""The three benchmark programs on small trees: masks, scores, archives, resuming and faults."""
 
 import json
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -18,8 +17,12 @@ import eval_davis
 import eval_davis_2016
 import eval_youtube
 import inference_core
-from scripts.benchmarks import reference as reference
+from dataset.benchmarks import youtube_vos
+from scripts.benchmarks import reference
 from tests.helpers import benchmark_trees
+from tests.helpers.coarse_network import SizeRecorder
+from tests.helpers.processes import wait_until
+from tests.helpers.propagate_runs import ANY_FILE
 from util.images import read_image
 from util.masks import DAVIS_PALETTE, load_mask
 
@@ -28,18 +31,18 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def run(prepared, checkpoint, tmp_path, monkeypatch):
-    """Run a script's main with the stand-in network -> its output folder."""
+    """A function that runs a program with the stand-in network, and returns its output folder."""
     monkeypatch.setattr(inference_core, 'load_network', lambda *a, **k: prepared)
 
-    def run(script, *argv, output='out'):
+    def run(program, *argv, output='out'):
         options = ['--model', checkpoint, '--device', 'cpu', '--output', tmp_path / output]
-        script.main([str(word) for word in (*argv, *options)])
+        program.main([str(word) for word in (*argv, *options)])
         return tmp_path / output
 
     return run
 
 
-def failure(run, capsys, *argv, **options):
+def error_line(run, capsys, *argv, **options):
     """The one line on stderr of a run that must end with exit code 2."""
     with pytest.raises(SystemExit) as stop:
         run(*argv, **options)
@@ -54,8 +57,8 @@ def images_of(folder):
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
 
 
-def twin_masks(network, images, annotations, size=None, **options):
-    """What the plain twin makes of a video: masks from the first annotated frame on."""
+def reference_masks(network, images, annotations, size=None, **options):
+    """Masks by the reference implementation, from the first annotated frame on."""
     ids, probs = reference.propagate(network, images, annotations, **options)
     masks = []
     for prob in probs:
@@ -73,7 +76,7 @@ def assert_same_masks(folder, names, expected):
 
 
 def files_of(folder):
-    """Every mask below a folder -> its bytes."""
+    """The bytes of every mask below a folder, by its relative path."""
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob('*.png')}
 
 
@@ -81,7 +84,9 @@ def files_of(folder):
     'flags, options',
     [([], {}), (['--no_top', '--mem_every', '2'], {'top_k': None, 'mem_every': 2})],
 )
-def test_davis_2017_equals_the_plain_twin(run, network, tmp_path, capsys, flags, options):
+def test_davis_2017_equals_the_reference_implementation(
+    run, network, tmp_path, capsys, flags, options
+):
     tree = benchmark_trees.davis_2017(tmp_path / '2017')
     output = run(eval_davis, '--davis', tree, *flags)
     for name, length in zip('abc', (5, 6, 4), strict=True):
@@ -89,14 +94,16 @@ def test_davis_2017_equals_the_plain_twin(run, network, tmp_path, capsys, flags,
         images = images_of(tree / 'trainval' / 'JPEGImages' / '480p' / name)
         first = load_mask(masks / '00000.png')
         names = [f'{number:05}' for number in range(length)]
-        expected = twin_masks(network, images, {0: first}, **options)
+        expected = reference_masks(network, images, {0: first}, **options)
         assert_same_masks(output / name, names, expected)
     mask = Image.open(output / 'a' / '00002.png')
     assert mask.mode == 'P' and mask.getpalette()[:768] == DAVIS_PALETTE.flatten().tolist()
-    assert {'00000', '4'} & set(capsys.readouterr().out.split()) == {'4'}, 'own ids are scored'
+    assert {'00000', '4'} & set(capsys.readouterr().out.split()) == {'4'}, (
+        'scores are listed by the ids of the masks'
+    )
 
 
-def test_masks_have_the_palette_of_the_dataset(run, tmp_path):
+def test_masks_keep_the_palette_of_the_dataset(run, tmp_path):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3,))
     first = tree / 'trainval' / 'Annotations' / '480p' / 'a' / '00000.png'
     palette = np.random.default_rng(0).integers(0, 256, 30).tolist()
@@ -106,13 +113,13 @@ def test_masks_have_the_palette_of_the_dataset(run, tmp_path):
     output = run(eval_davis, '--davis', tree)
     with Image.open(output / 'a' / '00001.png') as mask:
         assert mask.mode == 'P'
-        assert (
-            mask.getpalette()[:30] == palette
-            and mask.getpalette()[30:33] == DAVIS_PALETTE[10].tolist()
-        )
+        assert mask.getpalette()[:30] == palette
+        assert mask.getpalette()[30:33] == DAVIS_PALETTE[10].tolist(), 'the rest is filled up'
 
 
-def test_default_folders_are_named_by_the_split_and_others_are_as_given(run, tmp_path, monkeypatch):
+def test_the_default_output_is_named_after_the_split_and_others_are_as_given(
+    run, tmp_path, monkeypatch
+):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3,))
     assert run(eval_davis, '--davis', tree, output='SPLIT').name == 'SPLIT'
     assert (tmp_path / 'SPLIT' / 'scores.csv').exists()
@@ -123,7 +130,7 @@ def test_default_folders_are_named_by_the_split_and_others_are_as_given(run, tmp
     assert (tmp_path / 'output' / 'davis_2017_val' / 'scores.csv').exists()
 
 
-def test_colours_of_davis_2016_are_foreground(run, tmp_path):
+def test_any_colour_in_davis_2016_is_foreground(run, tmp_path):
     tree = benchmark_trees.davis_2016(tmp_path, own=True)
     before = run(eval_davis_2016, '--davis', tree)
     scores = (before / 'scores.csv').read_text()
@@ -135,16 +142,16 @@ def test_colours_of_davis_2016_are_foreground(run, tmp_path):
     assert files_of(after) == files_of(before)
 
 
-def test_kernelized_memory_is_used(run, network, tmp_path):
+def test_kernelized_memory_equals_the_reference_implementation(run, network, tmp_path):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(4,))
     output = run(eval_davis, '--davis', tree, '--use_km', '--top_k', '20')
     images = images_of(tree / 'trainval' / 'JPEGImages' / '480p' / 'a')
     first = load_mask(tree / 'trainval' / 'Annotations' / '480p' / 'a' / '00000.png')
-    expected = twin_masks(network, images, {0: first}, sigma=5.6, top_k=20)
+    expected = reference_masks(network, images, {0: first}, sigma=5.6, top_k=20)
     assert_same_masks(output / 'a', [f'{number:05}' for number in range(4)], expected)
 
 
-def test_test_dev_needs_first_masks_only_and_makes_an_archive(run, tmp_path, capsys):
+def test_test_dev_needs_only_first_masks_and_makes_an_archive(run, tmp_path, capsys):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', split='testdev')
     output = run(eval_davis, '--davis', tree, '--split', 'testdev', '--zip')
     assert not (output / 'scores.csv').exists()
@@ -156,11 +163,11 @@ def test_test_dev_needs_first_masks_only_and_makes_an_archive(run, tmp_path, cap
 def test_davis_2016_is_foreground_against_background(run, network, tmp_path, own):
     tree = benchmark_trees.davis_2016(tmp_path, own=own)
     output = run(eval_davis_2016, '--davis', tree)
-    pictures = tree if own else tmp_path / '2017' / 'trainval'
+    image_tree = tree if own else tmp_path / '2017' / 'trainval'
     for name in 'ab':
         first = load_mask(tree / 'Annotations' / '480p' / name / '00000.png') > 0
-        images = images_of(pictures / 'JPEGImages' / '480p' / name)
-        expected = twin_masks(network, images, {0: first.astype(np.uint8)})
+        images = images_of(image_tree / 'JPEGImages' / '480p' / name)
+        expected = reference_masks(network, images, {0: first.astype(np.uint8)})
         names = [f'{number:05}' for number in range(4)]
         assert_same_masks(output / name, names, [255 * mask for mask in expected])
     with Image.open(output / 'a' / '00001.png') as mask:
@@ -168,13 +175,13 @@ def test_davis_2016_is_foreground_against_background(run, network, tmp_path, own
     assert json.loads((output / 'scores.json').read_text())['rows'][0]['object'] == 1
 
 
-def test_youtube_vos_equals_the_plain_twin(run, network, tmp_path, monkeypatch):
-    """Late objects, gaps in ids, scaled without antialiasing, output at the original size."""
+def test_youtube_vos_equals_the_reference_implementation(run, network, tmp_path, monkeypatch):
+    """With late objects, gaps in ids, scaling without antialiasing, and output at original size."""
     monkeypatch.setattr('dataset.benchmarks.SHORT_SIDE', 64)
     tree = benchmark_trees.youtube(tmp_path / 'YouTube')
     output = run(eval_youtube, '--yv', tree, '--zip')
     every = tree / 'all_frames' / 'valid_all_frames' / 'JPEGImages'
-    names = [f'{number:05}' for number in range(1, 8)]  # nothing before the first annotation
+    names = [f'{number:05}' for number in range(1, 8)]  # no masks before the first annotation
     for name, annotated in (('x', (1, 6)), ('y', (1,))):
         images = F.interpolate(images_of(every / name), (64, 85), mode='bicubic')
         given = {t: tree / 'valid' / 'Annotations' / name / f'{t:05}.png' for t in annotated}
@@ -182,16 +189,52 @@ def test_youtube_vos_equals_the_plain_twin(run, network, tmp_path, monkeypatch):
             t: F.interpolate(torch.from_numpy(load_mask(p))[None, None], (64, 85))[0, 0]
             for t, p in given.items()
         }
-        assert_same_masks(output / name, names, twin_masks(network, images, given, (45, 60)))
+        assert_same_masks(output / name, names, reference_masks(network, images, given, (45, 60)))
     assert set(np.unique(load_mask(output / 'x' / '00006.png'))) <= {0, 2, 3}
     assert sorted(zipfile.ZipFile(tmp_path / 'out.zip').namelist()) == [
         f'Annotations/{name}/{frame}.png' for name in 'xy' for frame in ('00001', '00006')
     ]
 
 
-def test_meta_json_says_which_frames_are_required(tmp_path):
-    from dataset.benchmarks import youtube_vos
+@pytest.mark.parametrize(
+    'best, flags, expected',
+    [
+        (None, [], {'DAVIS': (48, 64), 'YouTube': (480, 640)}),
+        (16, [], {'DAVIS': (16, 32), 'YouTube': (16, 32)}),
+        (16, ['--size', '32'], {'DAVIS': (32, 48), 'YouTube': (32, 48)}),
+        (None, ['--size', '32'], {'DAVIS': (32, 48), 'YouTube': (32, 48)}),
+        (16, ['--size', '-1'], {'DAVIS': (48, 64), 'YouTube': (48, 64)}),
+    ],
+)
+def test_the_network_gets_size_or_the_short_side_of_its_checkpoint_or_the_size_of_the_benchmark(
+    tmp_path, monkeypatch, best, flags, expected
+):
+    """YouTube's frames are 60 x 45 here; sizes include padding to multiples of 16."""
+    davis = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3,))
+    davis_2016 = benchmark_trees.davis_2016(tmp_path, own=True)
+    youtube = benchmark_trees.youtube(tmp_path / 'YouTube')
+    runs = [
+        (eval_davis, '--davis', davis, 'DAVIS'),
+        (eval_davis_2016, '--davis', davis_2016, 'DAVIS'),
+        (eval_youtube, '--yv', youtube, 'YouTube'),
+    ]
+    for number, (program, option, tree, benchmark) in enumerate(runs):
+        network = SizeRecorder()
+        network.short_side = best
+        monkeypatch.setattr(
+            inference_core, 'load_network', lambda *_, network=network, **__: network
+        )
+        output = tmp_path / f'out {number}'
+        words = [option, tree, '--model', ANY_FILE, '--device', 'cpu', '--output', output, *flags]
+        program.main([str(word) for word in words])
+        assert network.sizes == {expected[benchmark]}, program.__name__
+        stated = int(flags[1]) if flags else best
+        assert json.loads((output / 'run.json').read_text())['settings']['size'] == stated
+        for mask in output.rglob('*.png'):
+            assert load_mask(mask).shape == ((48, 64) if benchmark == 'DAVIS' else (45, 60))
 
+
+def test_meta_json_says_which_frames_are_required(tmp_path):
     tree = benchmark_trees.youtube(tmp_path / 'YouTube')
     objects = {'3': {'frames': ['00001', '00006']}, '2': {'frames': ['00006']}}
     meta = {'videos': {'x': {'objects': objects}, 'y': {'objects': {'3': {'frames': ['00006']}}}}}
@@ -200,7 +243,7 @@ def test_meta_json_says_which_frames_are_required(tmp_path):
     assert x.required == ['00001', '00006'] and y.required == ['00006']
 
 
-def test_run_json_holds_every_figure(run, tmp_path):
+def test_run_json_holds_speed_memory_settings_and_scores(run, tmp_path):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3, 4))
     report = json.loads((run(eval_davis, '--davis', tree) / 'run.json').read_text())
     assert report['complete'] and report['frames_computed'] == 7
@@ -210,7 +253,7 @@ def test_run_json_holds_every_figure(run, tmp_path):
     assert report['scores'].keys() == {'J&F', 'J', 'F'} and report['peak_memory_mib'][0]['host']
 
 
-def test_resume_skips_whole_videos_and_says_how_many(run, tmp_path, capsys):
+def test_resume_skips_finished_videos_and_says_how_many(run, tmp_path, capsys):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3, 3, 3))
     output = run(eval_davis, '--davis', tree, '--videos', 'a', 'c')
     assert not (output / 'b').exists()
@@ -221,15 +264,15 @@ def test_resume_skips_whole_videos_and_says_how_many(run, tmp_path, capsys):
     assert json.loads((output / 'run.json').read_text())['frames_computed'] == 3
 
 
-def test_results_of_other_settings_are_not_mixed(run, tmp_path, capsys):
+def test_results_of_different_settings_are_never_mixed(run, tmp_path, capsys):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3, 3))
     output = run(eval_davis, '--davis', tree)
     before = files_of(output)
     for options in (['--resume'], ['--videos', 'b']):
-        error = failure(run, capsys, eval_davis, '--davis', tree, *options, '--top_k', '20')
+        error = error_line(run, capsys, eval_davis, '--davis', tree, *options, '--top_k', '20')
         assert 'top_k was 50, now 20' in error and '--output' in error
     benchmark_trees.davis_2016(tmp_path, own=True)
-    error = failure(run, capsys, eval_davis_2016, '--davis', tmp_path / '2016', '--resume')
+    error = error_line(run, capsys, eval_davis_2016, '--davis', tmp_path / '2016', '--resume')
     assert 'benchmark was DAVIS 2017' in error
     assert files_of(output) == before
     run(eval_davis, '--davis', tree, '--top_k', '20')
@@ -237,7 +280,7 @@ def test_results_of_other_settings_are_not_mixed(run, tmp_path, capsys):
     assert report['settings']['top_k'] == 20 and report['frames_computed'] == 6
 
 
-def test_a_subset_replaces_its_own_videos_only(run, tmp_path):
+def test_running_some_videos_replaces_only_these(run, tmp_path):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3, 3))
     output = run(eval_davis, '--davis', tree)
     kept = (output / 'a' / '00001.png').stat().st_mtime_ns
@@ -245,47 +288,47 @@ def test_a_subset_replaces_its_own_videos_only(run, tmp_path):
     assert (output / 'a' / '00001.png').stat().st_mtime_ns == kept
 
 
-def test_a_run_json_of_another_program_is_not_touched(run, tmp_path, capsys):
+def test_a_run_json_by_another_program_is_left_alone(run, tmp_path, capsys):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3,))
     (tmp_path / 'out').mkdir()
-    for content in ('{"frames": 3}', 'cut o'):
+    for content in ('{"frames": 3}', 'trunc'):
         (tmp_path / 'out' / 'run.json').write_text(content)
-        error = failure(run, capsys, eval_davis, '--davis', tree)
+        error = error_line(run, capsys, eval_davis, '--davis', tree)
         assert 'was not written by this program' in error
         assert (tmp_path / 'out' / 'run.json').read_text() == content
 
 
-def test_an_unreadable_truth_costs_the_scores_of_its_video_only(run, tmp_path, capsys):
+def test_unreadable_ground_truth_only_affects_the_scores_of_its_video(run, tmp_path, capsys):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3, 4))
     mask = tree / 'trainval' / 'Annotations' / '480p' / 'b' / '00002.png'
     mask.write_bytes(mask.read_bytes()[:60])
-    error = failure(run, capsys, eval_davis, '--davis', tree)
+    error = error_line(run, capsys, eval_davis, '--davis', tree)
     assert '1 of 2 videos failed' in error and 'b/00002.png' in error
     rows = json.loads((tmp_path / 'out' / 'scores.json').read_text())['rows']
     assert {row['video'] for row in rows} == {'a'}
 
 
-def test_an_archive_of_some_videos_is_no_submission(run, tmp_path, capsys):
+def test_some_videos_alone_cannot_be_submitted(run, tmp_path, capsys):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', split='testdev', lengths=(3, 3))
     options = ['--davis', tree, '--split', 'testdev', '--zip', '--videos', 'a']
-    assert '--zip with --videos' in failure(run, capsys, eval_davis, *options)
+    assert '--zip with --videos' in error_line(run, capsys, eval_davis, *options)
     assert not (tmp_path / 'out.zip').exists()
 
 
-def test_folders_of_others_are_not_touched(run, tmp_path, capsys):
+def test_folders_that_the_program_did_not_write_are_left_alone(run, tmp_path, capsys):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3, 3))
     before = files_of(tree)
     annotations = tree / 'trainval' / 'Annotations' / '480p'
-    error = failure(run, capsys, eval_davis, '--davis', tree, output=annotations)
+    error = error_line(run, capsys, eval_davis, '--davis', tree, output=annotations)
     assert 'was not written by this program' in error
     assert files_of(tree) == before and not (annotations / 'run.json').exists()
 
 
-def test_a_corrupt_frame_costs_its_video_only(run, tmp_path, capsys):
+def test_a_corrupt_frame_only_affects_its_video(run, tmp_path, capsys):
     tree = benchmark_trees.davis_2017(tmp_path / '2017')
     frame = tree / 'trainval' / 'JPEGImages' / '480p' / 'b' / '00003.jpg'
     frame.write_bytes(frame.read_bytes()[:1200])
-    error = failure(run, capsys, eval_davis, '--davis', tree)
+    error = error_line(run, capsys, eval_davis, '--davis', tree)
     assert '1 of 3 videos failed' in error and 'b/00003.jpg' in error
     output = tmp_path / 'out'
     folders = {path.name for path in output.iterdir() if path.is_dir()}
@@ -316,25 +359,27 @@ def remove_mask_of_first_frame(tree):
         (remove_mask_of_first_frame, ['480p/a: has no mask for the first frame 00000']),
     ],
 )
-def test_what_a_tree_lacks_is_told_before_anything_is_done(run, tmp_path, capsys, spoil, words):
+def test_an_incomplete_tree_is_reported_before_anything_is_done(
+    run, tmp_path, capsys, spoil, words
+):
     tree = benchmark_trees.davis_2017(tmp_path / '2017')
     spoil(tree)
-    error = failure(run, capsys, eval_davis, '--davis', tree)
+    error = error_line(run, capsys, eval_davis, '--davis', tree)
     assert all(word in error for word in words), error
     assert not (tmp_path / 'out').exists()
 
 
 def test_unknown_videos_and_options_are_refused(run, tmp_path, capsys):
     tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(3,))
-    assert '--videos q' in failure(run, capsys, eval_davis, '--davis', tree, '--videos', 'q')
-    assert '--num_workers 0' in failure(
+    assert '--videos q' in error_line(run, capsys, eval_davis, '--davis', tree, '--videos', 'q')
+    assert '--num_workers 0' in error_line(
         run, capsys, eval_davis, '--davis', tree, '--num_workers', '0'
     )
-    assert 'no such folder' in failure(run, capsys, eval_youtube, '--yv', tmp_path / 'none')
+    assert 'no such folder' in error_line(run, capsys, eval_youtube, '--yv', tmp_path / 'none')
 
 
 def command(*argv, processes=0):
-    """A command line of eval_davis.py, for a plain process or several under torchrun."""
+    """A command line of eval_davis.py, under torchrun if there is a number of processes."""
     launcher = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}']
     return [sys.executable, *(launcher if processes else []), ROOT / 'eval_davis.py', *argv]
 
@@ -353,17 +398,10 @@ def test_two_processes_give_the_files_of_one_and_a_killed_run_resumes(run, tmp_p
 
     output = tmp_path / 'killed'
     killed = subprocess.Popen(command(*options, output), stderr=subprocess.DEVNULL)
-    wait_for(lambda: len(list(output.glob('.*.part/*.png'))) > 3, killed)
+    wait_until(lambda: len(list(output.glob('.*.part/*.png'))) > 3, killed)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert not (output / 'a').exists(), 'a folder appears when it is whole'
+    assert not (output / 'a').exists(), 'the folder of a video appears when it is complete'
     run(eval_davis, '--davis', tree, '--resume', output='killed')
     assert files_of(output) == files_of(expected)
     assert not list(output.glob('.*'))
-
-
-def wait_for(condition, process, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.02)

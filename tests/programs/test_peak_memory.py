@@ -1,3 +1,5 @@
+"""Memory that a run takes at most, as run.json records it."""
+
 import subprocess
 import sys
 
@@ -23,7 +25,7 @@ def run_python(*words):
 
 
 def peak(program, model, folder, num_frames, size):
-    """MiB that a run over so many frames, (height, width), takes at most."""
+    """Peak memory in MiB of a run over frames of a size (height, width)."""
     (folder / 'images').mkdir(parents=True)
     for number in range(num_frames):
         picture = np.full((*size, 3), number % 256, np.uint8)
@@ -44,8 +46,8 @@ def test_peak_memory_does_not_grow_with_the_clip(checkpoint, tmp_path):
     assert abs(long - short) < 0.05 * short, (short, long)
 
 
-def test_pictures_do_not_pile_up(tmp_path):
-    """Without weights, whose loading is the peak of all, so that 100 KiB a frame are seen."""
+def test_decoded_frames_do_not_accumulate(tmp_path):
+    """Loading weights would be the peak. Without them, 100 KiB per frame would show."""
     short, long = (
         peak(['-c', COARSE], ANY_FILE, tmp_path / str(num_frames), num_frames, (160, 240))
         for num_frames in (40, 240)
@@ -53,7 +55,9 @@ def test_pictures_do_not_pile_up(tmp_path):
     assert abs(long - short) < 0.05 * short, (short, long)
 
 
-def test_peak_memory_is_not_that_of_the_process_that_started_this_one():
-    ballast = bytearray(1000 << 20)  # importing torch with CUDA takes 530
-    out = run_python('-c', 'from util.run_info import peak_resident as p; print(p() >> 20)')
+def test_peak_memory_does_not_include_the_parent_process():
+    ballast = bytearray(
+        1000 << 20
+    )  # of the parent; the child needs 530 MiB to import torch with CUDA
+    out = run_python('-c', 'from util.device import peak_resident as p; print(p() >> 20)')
     assert int(out) < len(ballast) >> 20

@@ -1,5 +1,4 @@
-import subprocess
-import sys
+"""propagate.py: what it writes, and how its options reach the network and the frames."""
 
 import av
 import numpy as np
@@ -8,10 +7,11 @@ import torch
 from PIL import Image
 
 from inference_core import InferenceCore
+from tests.helpers import stand_in
 from tests.helpers.clips import frame_names, make_clip, make_video
+from tests.helpers.coarse_network import SizeRecorder
 from tests.helpers.folders import names_in
 from tests.helpers.propagate_runs import (
-    PROGRAM,
     assert_same_masks,
     masks_in,
     record_progress,
@@ -32,7 +32,7 @@ def output(network, clip, tmp_path_factory):
 
 
 def step_by_step(network, clip, **options):
-    """The masks of a clip, its first one given, through InferenceCore itself."""
+    """The masks that InferenceCore itself gives for a clip and its first mask."""
     core = InferenceCore(network, **options)
     masks = {}
     for path in sorted((clip / 'images').iterdir()):
@@ -47,7 +47,7 @@ def test_results_are_masks_overlay_contact_sheet_and_report(output):
     assert names_in(output / 'masks') == {f'{name}.png' for name in frame_names(range(8))}
 
 
-def test_masks_are_indexed_pngs_in_the_palette_of_davis(output):
+def test_masks_are_indexed_pngs_with_the_davis_palette(output):
     with Image.open(output / 'masks' / '00003.png') as image:
         assert (image.mode, image.size) == ('P', (48, 32))
         palette = np.reshape(image.getpalette(), (-1, 3))
@@ -55,7 +55,7 @@ def test_masks_are_indexed_pngs_in_the_palette_of_davis(output):
         assert len(np.unique(np.asarray(image))) > 1
 
 
-def test_report_tells_settings_versions_speed_and_memory(output):
+def test_run_json_records_settings_versions_speed_and_memory(output):
     report = report_of(output)
     assert report['frames'] == report['frames_computed'] == 8
     assert 0 < report['fps_end_to_end'] < report['fps_model']
@@ -66,14 +66,14 @@ def test_report_tells_settings_versions_speed_and_memory(output):
     assert settings['dtype'] == 'float32' and 'threads' in settings['device']
 
 
-def test_progress_is_shown_and_the_overlay_can_be_left_out(network, clip, tmp_path, monkeypatch):
+def test_progress_is_shown_and_the_overlay_is_optional(network, clip, tmp_path, monkeypatch):
     progress = record_progress(monkeypatch)
     output = run(network, clip, tmp_path / 'out', '--no-overlay')
     assert '8 of 8 frames' in progress.getvalue()
     assert not (output / 'overlay.mp4').exists()
 
 
-def test_folder_video_and_steps_give_the_same_masks(network, clip, output, tmp_path):
+def test_a_folder_a_video_and_single_steps_give_the_same_masks(network, clip, output, tmp_path):
     video = make_video(clip, tmp_path / 'clip.mkv')
     assert_same_masks(
         masks_in(run(network, clip, tmp_path / 'out', source=video)), masks_in(output)
@@ -88,7 +88,9 @@ def test_overlay_is_h264_with_the_frame_rate_of_the_video(network, clip, tmp_pat
         stream = container.streams.video[0]
         assert stream.codec_context.name == 'h264'
         assert (stream.width, stream.height) == (48, 32)
-        assert stream.average_rate == 5, 'every second frame: it lasts as long as the input'
+        assert stream.average_rate == 5, (
+            'half the frames at half the rate last as long as the input'
+        )
         assert len(list(container.decode(stream))) == 4
 
 
@@ -108,19 +110,19 @@ def test_options_reach_the_core(network, clip, tmp_path, words):
     assert_same_masks(masks, step_by_step(network, clip, **OPTIONS[words]))
 
 
-def test_chosen_frames_keep_their_names(network, clip, tmp_path):
+def test_selected_frames_keep_their_names(network, clip, tmp_path):
     options = ('--start', 1, '--end', 7, '--stride', 2)
-    chosen = masks_in(run(network, clip, tmp_path / 'out', *options, mask='masks/00001.png'))
-    assert list(chosen) == frame_names([1, 3, 5])
+    selected = masks_in(run(network, clip, tmp_path / 'out', *options, mask='masks/00001.png'))
+    assert list(selected) == frame_names([1, 3, 5])
     (tmp_path / 'images').mkdir()
-    for name in chosen:
+    for name in selected:
         path = clip / 'images' / f'{name}.png'
         (tmp_path / 'images' / path.name).write_bytes(path.read_bytes())
     mask = clip / 'masks' / '00001.png'
-    assert_same_masks(chosen, masks_in(run(network, tmp_path, tmp_path / 'alone', mask=mask)))
+    assert_same_masks(selected, masks_in(run(network, tmp_path, tmp_path / 'alone', mask=mask)))
 
 
-def test_the_ids_and_names_of_the_input_come_back(network, clip, tmp_path):
+def test_masks_have_the_ids_and_names_of_the_input(network, clip, tmp_path):
     (tmp_path / 'images').mkdir()
     for number, path in enumerate(sorted((clip / 'images').iterdir())):
         (tmp_path / 'images' / f'shot_{number + 9}.png').write_bytes(path.read_bytes())
@@ -132,7 +134,7 @@ def test_the_ids_and_names_of_the_input_come_back(network, clip, tmp_path):
     np.testing.assert_array_equal(masks['shot_9'], load_mask(tmp_path / 'mask.png'))
 
 
-def test_colours_are_told_as_ids(network, clip, tmp_path, capsys):
+def test_the_ids_of_colours_are_printed(network, clip, tmp_path, capsys):
     mask = load_mask(clip / 'masks' / '00000.png')
     Image.fromarray(DAVIS_PALETTE[mask]).save(tmp_path / 'colours.png')
     output = run(network, clip, tmp_path / 'out', mask=tmp_path / 'colours.png')
@@ -140,14 +142,27 @@ def test_colours_are_told_as_ids(network, clip, tmp_path, capsys):
     np.testing.assert_array_equal(masks_in(output)['00000'], np.array([0, 2, 1])[mask])
 
 
-def test_help_answers_without_loading_the_network():
-    code = (
-        'import runpy, sys; sys.argv[1:] = ["--help"]\n'
-        f'try: runpy.run_path({str(PROGRAM)!r}, run_name="__main__")\n'
-        'except SystemExit as end: print(end.code, "torch" in sys.modules)'
-    )
-    command = [sys.executable, '-c', code]
-    out = subprocess.run(
-        command, cwd=PROGRAM.parent, capture_output=True, text=True, timeout=2, check=True
-    ).stdout
-    assert '--mask' in out and out.endswith('0 False\n')
+@pytest.mark.parametrize('options', [[], ['--direction', 'backward']])
+def test_without_size_the_network_gets_the_short_side_of_its_checkpoint(clip, tmp_path, options):
+    torch.save({'network': stand_in.weights(), 'short_side': 16}, tmp_path / 'model.pth')
+    files = {'model': tmp_path / 'model.pth', 'mask': 'masks'}
+    output = run(None, clip, tmp_path / 'out', *options, size=None, **files)
+    assert report_of(output)['settings']['size'] == 16
+    expected = run(None, clip, tmp_path / 'expected', *options, size=16, **files)
+    assert_same_masks(masks_in(output), masks_in(expected))
+
+
+def test_size_overrides_the_short_side_of_the_checkpoint(clip, tmp_path):
+    network = SizeRecorder()
+    network.short_side = 16
+    for size in (32, 64, -1):
+        output = run(network, clip, tmp_path / str(size), size=size)
+        assert report_of(output)['settings']['size'] == size
+    assert network.sizes == {(32, 48), (64, 96)}
+
+
+def test_without_size_and_a_short_side_in_the_checkpoint_it_is_480(clip, tmp_path):
+    network = SizeRecorder()
+    output = run(network, clip, tmp_path / 'out', '--end', 2, size=None)
+    assert report_of(output)['settings']['size'] == 480
+    assert network.sizes == {(480, 720)}

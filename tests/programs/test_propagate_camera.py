@@ -1,3 +1,5 @@
+"""propagate.py with a camera: how its clip ends, and what needs a recorded video."""
+
 import av
 import cv2
 import pytest
@@ -25,7 +27,7 @@ def clip(tmp_path):
 
 
 class Camera:
-    """Stands in for cv2.VideoCapture: plays images, then does `at_end`."""
+    """Replaces cv2.VideoCapture: plays images, and then returns what `at_end` returns."""
 
     def __init__(self, images, at_end):
         self.images, self.at_end = iter(images), at_end
@@ -50,7 +52,7 @@ def nothing_more():
     return False, None
 
 
-def interrupt():
+def press_ctrl_c():
     raise KeyboardInterrupt
 
 
@@ -59,16 +61,16 @@ def words(clip, *options, **files):
 
 
 def run_camera(clip, monkeypatch, *options, at_end=nothing_more):
-    """Camera 0 plays the clip -> the output."""
+    """Run propagate.py while camera 0 plays the clip; returns the output folder."""
     images = sorted((clip / 'images').iterdir())
-    # the first picture only tells the size
+    # one more picture at the beginning, from which the program takes the size
     monkeypatch.setattr('cv2.VideoCapture', Camera([images[0], *images], at_end))
     call(NETWORK, words(clip, *options))
     return clip.parent / 'out'
 
 
-@pytest.mark.parametrize('at_end', [nothing_more, interrupt])
-def test_a_camera_ends_by_itself_or_with_ctrl_c(clip, tmp_path, monkeypatch, at_end):
+@pytest.mark.parametrize('at_end', [nothing_more, press_ctrl_c])
+def test_the_clip_of_a_camera_ends_by_itself_or_with_ctrl_c(clip, tmp_path, monkeypatch, at_end):
     output = run_camera(clip, monkeypatch, at_end=at_end)
     assert_same_masks(masks_in(output), masks_in(run(NETWORK, clip, tmp_path / 'folder')))
     assert report_of(output)['frames'] == 8
@@ -76,12 +78,12 @@ def test_a_camera_ends_by_itself_or_with_ctrl_c(clip, tmp_path, monkeypatch, at_
         assert container.streams.video[0].average_rate == 12
 
 
-def test_ctrl_c_in_the_network_ends_the_clip_of_a_camera(clip, monkeypatch):
-    """Most of the time passes there, not in waiting for a picture."""
+def test_ctrl_c_during_inference_ends_the_clip_of_a_camera(clip, monkeypatch):
+    """Most of the time is spent there, not in waiting for the camera."""
     step = InferenceCore.step
 
     def interrupted_step(core, *args):
-        return interrupt() if core.index == 4 else step(core, *args)
+        return press_ctrl_c() if core.index == 4 else step(core, *args)
 
     monkeypatch.setattr(InferenceCore, 'step', interrupted_step)
     output = run_camera(clip, monkeypatch)
@@ -90,14 +92,14 @@ def test_ctrl_c_in_the_network_ends_the_clip_of_a_camera(clip, monkeypatch):
     assert (output / 'overlay.mp4').exists()
 
 
-def test_a_camera_ends_at_the_last_frame_asked_for(clip, monkeypatch):
+def test_the_clip_of_a_camera_ends_at_the_requested_frame(clip, monkeypatch):
     progress = record_progress(monkeypatch)
     output = run_camera(clip, monkeypatch, '--end', 3)
     assert list(masks_in(output)) == frame_names(range(3))
     assert '3 of 3 frames' in progress.getvalue()
 
 
-def test_start_and_stride_leave_frames_of_a_camera_out(clip, tmp_path, monkeypatch):
+def test_start_and_stride_skip_frames_of_a_camera(clip, tmp_path, monkeypatch):
     options = ['--start', 1, '--stride', 3]
     masks = masks_in(run_camera(clip, monkeypatch, *options))
     assert list(masks) == frame_names([1, 4, 7])
@@ -105,13 +107,13 @@ def test_start_and_stride_leave_frames_of_a_camera_out(clip, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize('stride', [1, 3])
-def test_a_camera_without_an_end_shows_no_time_left(clip, monkeypatch, stride):
+def test_progress_of_a_camera_without_an_end_shows_no_total(clip, monkeypatch, stride):
     progress = record_progress(monkeypatch)
     run_camera(clip, monkeypatch, '--stride', stride)
     assert 'frames' in progress.getvalue() and ' of ' not in progress.getvalue()
 
 
-REFUSED = [  # pictures that the camera gives, the mask, options, the sentence
+REFUSED = [  # number of pictures from the camera, the mask, options, part of the message
     (0, 'masks/00000.png', '', 'camera 0: delivers no image; is it connected and not in use?'),
     (1, 'masks/00000.png', '', 'no frames in the selected range'),
     (9, 'masks', '', 'masks: a camera takes one mask'),
@@ -120,11 +122,11 @@ REFUSED = [  # pictures that the camera gives, the mask, options, the sentence
 ]
 
 
-@pytest.mark.parametrize('num_pictures, mask, options, sentence', REFUSED)
-def test_what_a_camera_cannot_do_is_told(
-    clip, tmp_path, capsys, monkeypatch, num_pictures, mask, options, sentence
+@pytest.mark.parametrize('num_pictures, mask, options, message', REFUSED)
+def test_what_a_camera_cannot_do_is_refused(
+    clip, tmp_path, capsys, monkeypatch, num_pictures, mask, options, message
 ):
     images = sorted((clip / 'images').iterdir()) * 2
     monkeypatch.setattr('cv2.VideoCapture', Camera(images[:num_pictures], nothing_more))
-    assert sentence in error_line(NETWORK, capsys, words(clip, *options.split(), mask=mask))
+    assert message in error_line(NETWORK, capsys, words(clip, *options.split(), mask=mask))
     assert not list((tmp_path / 'out').rglob('*'))

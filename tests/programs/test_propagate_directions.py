@@ -1,3 +1,5 @@
+"""propagate.py --direction: forward, backward and both, from masks of several frames."""
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from util.masks import load_mask
 
 @pytest.fixture(scope='module')
 def clip(tmp_path_factory):
-    """Eight frames of 48 x 32; late/ draws object 1 on frame 2 and object 2 on frame 5."""
+    """Eight frames of 48 x 32 pixels; late/ has object 1 on frame 2 and object 2 on frame 5."""
     folder = make_clip(tmp_path_factory.mktemp('clip') / 'clip')
     draw_masks(folder / 'late', {2: [1], 5: [2]})
     return folder
@@ -16,7 +18,7 @@ def clip(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def late(network, clip, tmp_path_factory):
-    """The masks in each direction, from those of late/."""
+    """The results of each direction, from the masks in late/."""
     folder = tmp_path_factory.mktemp('late')
     return {
         way: masks_in(run(network, clip, folder / way, '--direction', way, mask='late'))
@@ -44,38 +46,44 @@ def test_backward_is_forward_through_the_reversed_clip(network, clip, late, tmp_
     assert_same_masks({turned[name]: forward[name] for name in reversed(forward)}, late['backward'])
 
 
-def test_both_ways_forward_has_the_last_word_and_backward_fills_in(late):
+def test_both_takes_the_forward_masks_and_fills_gaps_from_backward(late):
     assert list(late['both']) == frame_names(range(8))
     for name, mask in late['both'].items():
         forward, backward = late['forward'].get(name), late['backward'].get(name)
         if forward is None:
             expected = backward
-        elif name < '00005':  # object 2 is not met yet on the way forward
+        elif name < '00005':  # before object 2 is drawn, the forward pass does not know it
             expected = np.where((forward == 0) & (backward == 2), 2, forward)
         else:
             expected = forward
         np.testing.assert_array_equal(mask, expected, err_msg=name)
-    assert (late['both']['00003'] == 2).any(), 'an object drawn late is followed back'
+    assert (late['both']['00003'] == 2).any(), (
+        'an object that is drawn late is followed backward, too'
+    )
 
 
 @pytest.mark.parametrize('direction', ['backward', 'both'])
-def test_a_video_is_followed_back_like_its_frames(network, clip, late, tmp_path, direction):
+def test_a_video_gives_the_same_backward_masks_as_its_frames(
+    network, clip, late, tmp_path, direction
+):
     video = make_video(clip, tmp_path / 'clip.mkv')
     options = ('--direction', direction)
     output = run(network, clip, tmp_path / 'out', *options, source=video, mask='late')
     assert_same_masks(masks_in(output), late[direction])
-    assert not (output / '.unfinished').exists(), 'the unpacked frames are gone'
+    assert not (output / '.unfinished').exists(), 'unpacked frames are removed'
 
 
 @pytest.mark.parametrize('direction', ['forward', 'backward', 'both'])
-def test_annotated_frames_come_back_as_drawn_at_another_size(network, clip, tmp_path, direction):
+def test_masks_of_annotated_frames_are_as_drawn_when_the_network_sees_another_size(
+    network, clip, tmp_path, direction
+):
     masks = draw_masks(tmp_path / 'masks', {0: [1, 2], 4: [1, 2], 6: [1, 2]})
     output = run(network, clip, tmp_path / 'out', '--direction', direction, mask=masks, size=16)
     for path in masks.iterdir():
         np.testing.assert_array_equal(masks_in(output)[path.stem], load_mask(path))
 
 
-def test_an_object_that_a_later_mask_does_not_speak_of_goes_on(network, clip, tmp_path):
+def test_an_object_that_a_later_mask_does_not_mention_continues(network, clip, tmp_path):
     masks = draw_masks(tmp_path / 'masks', {0: [1], 4: [2]})
     mask = masks_in(run(network, clip, tmp_path / 'out', mask=masks, size=16))['00004']
     np.testing.assert_array_equal(mask == 2, load_mask(masks / '00004.png') == 2)

@@ -1,4 +1,4 @@
-"""A mistake is one sentence on stderr that names it; nothing half-written is left."""
+"""propagate.py reports a mistake in one line and leaves nothing half-written."""
 
 import wave
 
@@ -57,7 +57,7 @@ def sound(clip):
         file.writeframes(bytes(8000))
 
 
-INPUTS = [  # what is done to the clip, files in place of the good ones, the sentence
+INPUTS = [  # what is done to the clip, files that replace sound ones, part of the message
     (None, {'source': 'nothing.mp4'}, 'nothing.mp4: no such file or folder; give'),
     (write('text.mp4', b'not a video'), {'source': 'text.mp4'}, 'text.mp4: cannot be read as'),
     (write('empty.mp4', b''), {'source': 'empty.mp4'}, 'empty.mp4: '),
@@ -77,12 +77,12 @@ INPUTS = [  # what is done to the clip, files in place of the good ones, the sen
 ]
 
 
-@pytest.mark.parametrize('prepare, files, sentence', INPUTS)
-def test_a_bad_input_is_named(clip, tmp_path, capsys, prepare, files, sentence):
+@pytest.mark.parametrize('prepare, files, message', INPUTS)
+def test_a_bad_input_is_reported(clip, tmp_path, capsys, prepare, files, message):
     if prepare:
         prepare(clip)
     output = tmp_path / 'out'
-    assert sentence in error_line(NETWORK, capsys, arguments(clip, output, **files))
+    assert message in error_line(NETWORK, capsys, arguments(clip, output, **files))
     assert not output.exists()
 
 
@@ -105,20 +105,20 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize('words, sentence', OPTIONS)
-def test_a_bad_option_is_named(clip, tmp_path, capsys, words, sentence):
+@pytest.mark.parametrize('words, message', OPTIONS)
+def test_a_bad_option_is_reported(clip, tmp_path, capsys, words, message):
     output = tmp_path / 'out'
-    assert sentence in error_line(NETWORK, capsys, arguments(clip, output, *words.split()))
+    assert message in error_line(NETWORK, capsys, arguments(clip, output, *words.split()))
     assert not output.exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has CUDA')
-def test_cuda_is_refused_where_there_is_none(clip, tmp_path, capsys):
-    sentence = error_line(NETWORK, capsys, arguments(clip, tmp_path / 'out', '--device', 'cuda'))
-    assert '--device cuda: not on this machine; use auto or cpu' in sentence
+def test_cuda_is_refused_on_a_machine_without_it(clip, tmp_path, capsys):
+    message = error_line(NETWORK, capsys, arguments(clip, tmp_path / 'out', '--device', 'cuda'))
+    assert '--device cuda: not on this machine; use auto or cpu' in message
 
 
-def stage_0():
+def stage_0_weights():
     weights = stand_in.weights()
     name = 'mask_rgb_encoder.conv1.weight'
     return {**weights, name: weights[name][:, :4].clone()}
@@ -128,21 +128,21 @@ CHECKPOINTS = [
     (None, 'model.pth: no such checkpoint; check the path'),
     (lambda: torch.nn.Linear(2, 2), 'model.pth: not a readable checkpoint'),
     (lambda: {'fc.weight': torch.zeros(2)}, 'model.pth: not a checkpoint of this network'),
-    (stage_0, 'model.pth: a single-object (stage 0) network'),
+    (stage_0_weights, 'model.pth: a single-object (stage 0) network'),
 ]
 
 
-@pytest.mark.parametrize('content, sentence', CHECKPOINTS)
-def test_a_bad_checkpoint_is_named(clip, tmp_path, capsys, content, sentence):
+@pytest.mark.parametrize('content, message', CHECKPOINTS)
+def test_a_bad_checkpoint_is_reported(clip, tmp_path, capsys, content, message):
     if content:
         torch.save(content(), clip / 'model.pth')
     output = tmp_path / 'out'
-    assert sentence in error_line(None, capsys, arguments(clip, output, model='model.pth'))
+    assert message in error_line(None, capsys, arguments(clip, output, model='model.pth'))
     assert not output.exists()
 
 
 def cut_jpeg(clip, number):
-    """A frame whose header is whole: the damage is met when its turn comes."""
+    """Truncate a frame but not its header, so that the damage is noticed when the frame is read."""
     path = clip / 'images' / f'{number:05}.png'
     Image.open(path).save(path.with_suffix('.jpg'))
     path.unlink()
@@ -157,7 +157,7 @@ def test_a_damaged_first_image_leaves_nothing(clip, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('direction', ['forward', 'backward', 'both'])
-def test_a_damaged_image_in_the_middle_leaves_whole_masks_only(clip, tmp_path, capsys, direction):
+def test_a_damaged_image_in_the_middle_leaves_only_whole_masks(clip, tmp_path, capsys, direction):
     cut_jpeg(clip, 4)
     output = tmp_path / 'out'
     words = arguments(clip, output, '--direction', direction, mask='masks')

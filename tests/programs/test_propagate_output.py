@@ -1,4 +1,4 @@
-"""The output folder: nobody else's files are harmed, and what is left there is whole."""
+"""The output folder of propagate.py: other files are safe, and interrupted runs leave no parts."""
 
 import errno
 import shutil
@@ -19,7 +19,7 @@ def clip(tmp_path):
     return make_clip(tmp_path / 'clip')
 
 
-OUTPUTS = [  # a file of somebody else below out/, the output folder, the sentence
+OUTPUTS = [  # an existing file below out/, the output folder, part of the message
     ('file', 'out/file', 'file: cannot write there'),
     ('file', 'out/file/below', 'below: cannot write there'),
     ('masks/note.txt', 'out', 'masks: was not written by this program; choose another --output'),
@@ -28,17 +28,17 @@ OUTPUTS = [  # a file of somebody else below out/, the output folder, the senten
 ]
 
 
-@pytest.mark.parametrize('name, output, sentence', OUTPUTS)
-def test_an_output_that_cannot_be_is_named(clip, tmp_path, capsys, name, output, sentence):
+@pytest.mark.parametrize('name, output, message', OUTPUTS)
+def test_an_impossible_output_is_reported(clip, tmp_path, capsys, name, output, message):
     file = tmp_path / 'out' / name
     file.parent.mkdir(parents=True)
-    file.write_text('of somebody else')
+    file.write_text('made by someone else')
     before = files_in(tmp_path)
-    assert sentence in error_line(NETWORK, capsys, arguments(clip, tmp_path / output))
+    assert message in error_line(NETWORK, capsys, arguments(clip, tmp_path / output))
     assert files_in(tmp_path) == before
 
 
-INSIDE = [  # the user's files, below the output folder
+INSIDE = [  # files of the user that lie in the output folder
     {'mask': 'masks/00000.png'},
     {'mask': 'masks'},
     {'mask': 'contact_sheet.png'},
@@ -49,8 +49,8 @@ INSIDE = [  # the user's files, below the output folder
 
 
 @pytest.mark.parametrize('files', INSIDE)
-def test_files_of_the_user_are_not_written_over(clip, capsys, files):
-    """The folder of the clip is the output."""
+def test_the_users_files_are_not_overwritten(clip, capsys, files):
+    """The output is the folder that holds the clip."""
     make_video(clip, clip / 'overlay.mp4')
     for name in ('first.png', 'contact_sheet.png'):
         shutil.copy(clip / 'masks' / '00000.png', clip / name)
@@ -66,7 +66,7 @@ def test_ctrl_c_before_the_first_mask_leaves_nothing(clip, tmp_path):
     assert not names_in(tmp_path / 'out')
 
 
-def test_ctrl_c_on_the_way_back_of_both_can_be_resumed(clip, tmp_path, capsys):
+def test_a_run_interrupted_in_its_backward_pass_can_be_resumed(clip, tmp_path, capsys):
     output, options = tmp_path / 'out', ('--direction', 'both')
     interrupt(NETWORK, clip, output, 5, *options, mask='masks')
     assert names_in(output) == {'masks', '.unfinished'}
@@ -74,7 +74,7 @@ def test_ctrl_c_on_the_way_back_of_both_can_be_resumed(clip, tmp_path, capsys):
     assert 'going on' in capsys.readouterr().out
 
 
-def test_a_full_disk_is_told_and_the_run_can_be_resumed(clip, tmp_path, capsys, monkeypatch):
+def test_a_full_disk_is_reported_and_the_run_can_be_resumed(clip, tmp_path, capsys, monkeypatch):
     def full(path, mask):
         if path.stem == '00003':
             raise OSError(errno.ENOSPC, 'No space left on device', str(path))
@@ -83,9 +83,9 @@ def test_a_full_disk_is_told_and_the_run_can_be_resumed(clip, tmp_path, capsys, 
     output, options = tmp_path / 'out', ('--mem_every', 1)
     with monkeypatch.context() as patch:
         patch.setattr('util.propagation.clip.save_mask', full)
-        sentence = error_line(NETWORK, capsys, arguments(clip, output, *options))
+        message = error_line(NETWORK, capsys, arguments(clip, output, *options))
     full_at = f'No space left on device: {output / "masks" / "00003.png"}'
-    assert sentence == f'error: {full_at}; free some space, and run it again'
+    assert message == f'error: {full_at}; free some space, and run it again'
     assert names_in(output) == {'masks', '.unfinished'}
     run(NETWORK, clip, output, *options, '--resume')
     assert len(masks_in(output)) == 8

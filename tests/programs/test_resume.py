@@ -1,3 +1,5 @@
+"""propagate.py --resume: an interrupted run ends as if it had never stopped."""
+
 import signal
 
 import pytest
@@ -17,7 +19,7 @@ from tests.helpers.propagate_runs import (
 from util.masks import load_mask
 
 NETWORK = CoarseNetwork()
-WAYS = [  # options, frames before the interruption, frames that are not computed again
+RUNS = [  # options, steps before the interruption, frames that are not computed again
     ('', 7, 6),
     ('--mem_every 1 --use_km --amp', 4, 3),
     ('--mem_every 1 --max_mem_frames 3', 7, 6),
@@ -29,7 +31,7 @@ WAYS = [  # options, frames before the interruption, frames that are not compute
 
 @pytest.fixture
 def clip(tmp_path):
-    """Twelve frames of 48 x 32; objects 1 and 2 are first drawn on the frames 2 and 7."""
+    """Twelve frames of 48 x 32 pixels; late/ has object 1 on frame 2 and object 2 on frame 7."""
     folder = make_clip(tmp_path / 'clip', num_frames=12)
     draw_masks(folder / 'late', {2: [1], 7: [2]})
     return folder
@@ -39,7 +41,7 @@ def frames_computed(output):
     return report_of(output)['frames_computed']
 
 
-@pytest.mark.parametrize('words, num_steps, num_saved', WAYS)
+@pytest.mark.parametrize('words, num_steps, num_saved', RUNS)
 def test_a_resumed_run_ends_as_if_it_had_not_stopped(
     network, clip, tmp_path, capsys, words, num_steps, num_saved
 ):
@@ -53,7 +55,7 @@ def test_a_resumed_run_ends_as_if_it_had_not_stopped(
 
 
 @pytest.mark.parametrize('cap', [1, 2, 6])
-def test_a_memory_whose_slots_were_reused_is_taken_up_again(clip, tmp_path, cap):
+def test_a_capped_memory_is_restored_with_its_reused_slots(clip, tmp_path, cap):
     options = ('--mem_every', 1, '--max_mem_frames', cap)
     whole = run(NETWORK, clip, tmp_path / 'whole', *options)
     interrupt(NETWORK, clip, tmp_path / 'out', 11, *options)
@@ -71,7 +73,7 @@ def test_a_run_can_be_resumed_more_than_once(clip, tmp_path):
     assert results_of(output) == results_of(whole)
 
 
-def test_a_video_can_be_resumed_on_its_way_back(clip, tmp_path):
+def test_a_video_can_be_resumed_in_its_backward_pass(clip, tmp_path):
     files = {'source': make_video(clip, tmp_path / 'clip.mkv'), 'mask': 'late'}
     options = ('--direction', 'both', '--mem_every', 2)
     whole = run(NETWORK, clip, tmp_path / 'whole', *options, **files)
@@ -82,7 +84,7 @@ def test_a_video_can_be_resumed_on_its_way_back(clip, tmp_path):
 
 
 @pytest.mark.parametrize('cap', [1, 3])
-def test_the_journal_is_as_large_as_the_capped_memory(clip, tmp_path, cap):
+def test_the_journal_is_no_larger_than_the_capped_memory(clip, tmp_path, cap):
     options = ('--mem_every', 1, '--max_mem_frames', cap)
     interrupt(NETWORK, clip, tmp_path / 'out', 11, *options)
     assert len(list((tmp_path / 'out' / '.unfinished').rglob('*.pt'))) <= cap + 1
@@ -102,7 +104,9 @@ def test_a_killed_run_can_be_resumed(prepared, checkpoint, clip, tmp_path, direc
     assert frames_computed(output) < frames_computed(whole)
 
 
-def test_ctrl_c_leaves_whole_masks_only_and_can_be_resumed(prepared, checkpoint, clip, tmp_path):
+def test_ctrl_c_leaves_only_whole_masks_and_the_run_can_be_resumed(
+    prepared, checkpoint, clip, tmp_path
+):
     output = tmp_path / 'out'
     words = arguments(clip, output, '--mem_every', 2, model=checkpoint)
     code, errors = stop_process(words, output / 'masks', 4, signal.SIGINT)
@@ -119,9 +123,9 @@ def test_ctrl_c_leaves_whole_masks_only_and_can_be_resumed(prepared, checkpoint,
     assert frames_computed(output) < 12
 
 
-def test_the_part_of_a_killed_overlay_goes_also_when_the_run_ends_without_one(clip, tmp_path):
+def test_a_half_written_overlay_is_removed_when_the_run_ends_without_an_overlay(clip, tmp_path):
     output = tmp_path / 'out'
     interrupt(NETWORK, clip, output, 8)
-    (output / '.overlay.mp4.part').write_text('cut off')
+    (output / '.overlay.mp4.part').write_text('half-written')
     run(NETWORK, clip, output, '--no-overlay', '--resume')
     assert names_in(output) == {'contact_sheet.png', 'masks', 'run.json'}

@@ -1,4 +1,4 @@
-"""Where going on would not give the same result, --resume says why and starts again."""
+"""propagate.py --resume starts again, and says why, if the result would not be the same."""
 
 import zipfile
 
@@ -27,7 +27,7 @@ def move_mask(path):
     (draw_masks(path.parent / 'other', {3: [1]}) / '00003.png').rename(path)
 
 
-CHANGES = {  # what is done to the clip, further options, the sentence
+CHANGES = {  # what changes: (a change to the clip, further options, part of the message)
     'option': (None, ('--top_k', 3), 'top_k was 50, now 3'),
     'input': (lambda clip: change_pixels(clip / 'images' / '00001.png'), (), 'input files was'),
     'mask': (lambda clip: move_mask(clip / 'masks' / '00000.png'), (), 'mask files was'),
@@ -46,11 +46,11 @@ def test_a_changed_run_starts_again_and_says_what_changed(
         run(NETWORK, clip, output, model='model')
     else:
         interrupt(NETWORK, clip, output, 7, model='model')
-    happens, options, sentence = CHANGES[change]
-    if happens:
-        happens(clip)
+    change_clip, options, message = CHANGES[change]
+    if change_clip:
+        change_clip(clip)
     run(NETWORK, clip, output, *options, '--resume', model='model')
-    assert f'starting again: the results would differ, {sentence}' in capsys.readouterr().out
+    assert f'starting again: the results would differ, {message}' in capsys.readouterr().out
     whole = run(NETWORK, clip, tmp_path / 'whole', *options, model='model')
     assert results_of(output) == results_of(whole)
     assert report_of(output)['frames_computed'] == 10
@@ -65,7 +65,7 @@ def cut(path):
 
 
 def flip_a_bit(path):
-    """In the middle of the largest tensor; between them lies padding, which means nothing."""
+    """Damage a byte in the middle of the largest tensor; padding between tensors has no meaning."""
     with zipfile.ZipFile(path) as archive:
         largest = max(map(archive.read, archive.namelist()), key=len)
     content = bytearray(path.read_bytes())
@@ -99,17 +99,15 @@ def test_after_damage_an_unfinished_run_starts_again(clip, tmp_path, capsys, nam
     interrupt(NETWORK, clip, output, 8, '--mem_every', 2)
     damage(output / name)
     run(NETWORK, clip, output, '--mem_every', 2, '--resume')
-    user_message = [
-        line for line in capsys.readouterr().out.splitlines() if 'starting again' in line
-    ]
-    assert len(user_message) == 1 and name in user_message[0]
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if 'starting again' in x]
+    assert name in line
     whole = run(NETWORK, clip, tmp_path / 'whole', '--mem_every', 2)
     assert results_of(output) == results_of(whole)
     assert report_of(output)['frames_computed'] == 10
 
 
 @pytest.mark.parametrize('name', ['masks/00003.png', 'overlay.mp4', 'contact_sheet.png'])
-def test_a_complete_run_that_lost_a_file_starts_again(clip, tmp_path, capsys, name):
+def test_a_complete_run_with_a_missing_file_starts_again(clip, tmp_path, capsys, name):
     output = run(NETWORK, clip, tmp_path / 'out')
     before = results_of(output)
     (output / name).unlink()
@@ -135,7 +133,7 @@ def test_resuming_a_complete_run_does_nothing(clip, tmp_path, capsys):
     assert {path: path.stat().st_mtime_ns for path in output.rglob('*')} == before
 
 
-def test_resume_without_an_earlier_run_starts(clip, tmp_path, capsys):
+def test_resume_without_an_earlier_run_starts_one(clip, tmp_path, capsys):
     output = run(NETWORK, clip, tmp_path / 'out', '--resume')
     assert f'starting: {output} holds no run to continue' in capsys.readouterr().out
 
