@@ -1,17 +1,18 @@
-"""Imports point one way.
+"""Imports point one way, and requirements state their oldest versions.
 
-util/*.py <- model/, dataset/ <- inference_core.py <- util/<program>/ <- programs and scripts/.
+Each of these imports only from those before it: util/*.py, model/ and dataset/, inference_core.py,
+util/<program>/, programs and scripts/.
 """
 
 import ast
 import re
 from functools import cache
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.helpers.product import PRODUCT, ROOT
+
 LIBRARY = {'util', 'model', 'dataset', 'inference_core', 'scripts'}
 MAY_IMPORT = {
     'util/*.py': {'util'},
@@ -24,16 +25,9 @@ PROGRAMS = {path.stem for path in ROOT.glob('*.py')} - LIBRARY
 OURS = LIBRARY | PROGRAMS | {'tests'}
 
 
-def files_of(room):
-    return [ROOT / f'{room}.py'] if (ROOT / f'{room}.py').exists() else (ROOT / room).rglob('*.py')
-
-
-PRODUCT = [path for room in sorted(LIBRARY | PROGRAMS) for path in files_of(room)]
-
-
 @cache
 def imported_modules(path):
-    """Dotted names of our own modules that a file imports, wherever in it."""
+    """The dotted names of our own modules that a file imports, at its top or in a function."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -50,21 +44,23 @@ def imported_rooms(path):
 
 
 @pytest.mark.parametrize('files', MAY_IMPORT)
-def test_library_imports_only_what_lies_below_it(files):
+def test_each_part_imports_only_from_parts_below_it(files):
     paths = list(ROOT.glob(files))
     assert paths
     for path in paths:
         assert imported_rooms(path) <= MAY_IMPORT[files], path
 
 
-def test_what_programs_share_imports_nothing_that_belongs_to_one_of_them():
+def test_shared_code_imports_nothing_that_belongs_to_one_program():
     own = {f'util.{path.parent.name}' for path in ROOT.glob('util/*/__init__.py')}
     assert 'util.training' in own
-    for path in [*ROOT.glob('util/*.py'), *files_of('model'), *files_of('dataset')]:
+    for path in [
+        path for room in ('util', 'model', 'dataset') for path in ROOT.glob(f'{room}/*.py')
+    ]:
         assert not {'.'.join(name.split('.')[:2]) for name in imported_modules(path)} & own, path
 
 
-def test_programs_are_there_and_only_scripts_import_them():
+def test_only_scripts_import_programs():
     assert 'propagate' in PROGRAMS
     for path in ROOT.glob('*.py'):
         assert not imported_rooms(path) & PROGRAMS, path
@@ -75,7 +71,7 @@ def test_the_product_imports_no_tests():
     assert [path for path in PRODUCT if 'tests' in imported_rooms(path)] == []
 
 
-def test_no_circle_of_imports():
+def test_imports_form_no_circle():
     names = {'.'.join(path.relative_to(ROOT).with_suffix('').parts): path for path in PRODUCT}
     graph = {name: imported_modules(path) & names.keys() for name, path in names.items()}
     TopologicalSorter(graph).prepare()  # raises CycleError
@@ -83,7 +79,7 @@ def test_no_circle_of_imports():
 
 
 def test_every_requirement_states_its_oldest_version():
-    """`make test-oldest` installs just these."""
+    """`make test-oldest` installs exactly these versions."""
     lines = (ROOT / 'requirements.txt').read_text().splitlines()
     requirements = [line.split('#')[0].strip() for line in lines]
     unbounded = [

@@ -2,13 +2,11 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-ROOMS = ('model', 'dataset', 'util', 'scripts')
-PRODUCT = [*ROOT.glob('*.py'), *(path for room in ROOMS for path in (ROOT / room).rglob('*.py'))]
+from tests.helpers.product import PRODUCT, ROOT
+
 LIBRARIES = [path for room in ('model', 'dataset') for path in (ROOT / room).rglob('*.py')]
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 MAX_DEFERRED_IMPORTS = 12  # one per program that has to load heavy libraries

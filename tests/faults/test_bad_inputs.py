@@ -11,7 +11,7 @@ import pytest
 from tests.faults.bad_inputs import checkpoints, datasets, folders, masks, options, pictures, videos
 from tests.faults.bad_inputs.case import call, world_of
 from tests.helpers.folders import snapshot
-from tests.helpers.programs import PROGRAMS
+from tests.helpers.product import PROGRAMS
 
 TOPICS = (pictures, masks, videos, folders, checkpoints, datasets, options)
 READ_WEIGHTS = ('download_model.py', 'scripts/shrink_checkpoint.py')  # without --model

@@ -9,11 +9,9 @@ import torch
 
 from model.weights import read_weights
 from tests.faults.bad_inputs.checkpoints import CONV1, Code
+from tests.helpers.product import PRODUCT, ROOT
 from util.errors import UserError
 
-ROOT = Path(__file__).parents[2]
-ROOMS = ('model', 'dataset', 'util', 'scripts')
-SOURCES = [*ROOT.glob('*.py'), *(path for room in ROOMS for path in (ROOT / room).rglob('*.py'))]
 FORBIDDEN = {
     'eval', 'exec', '__import__', 'os.system', 'os.popen', 'pickle.load', 'pickle.loads',
     'subprocess.getoutput', 'subprocess.getstatusoutput', 'yaml.load', 'marshal.load',
@@ -51,7 +49,7 @@ def is_true(node):
     return isinstance(node, ast.Constant) and node.value is True
 
 
-@pytest.mark.parametrize('path', SOURCES, ids=[str(p.relative_to(ROOT)) for p in SOURCES])
+@pytest.mark.parametrize('path', PRODUCT, ids=[str(p.relative_to(ROOT)) for p in PRODUCT])
 def test_no_call_runs_code_from_files(path):
     assert faults(path.read_text()) == []
 
@@ -99,7 +97,7 @@ READERS = {  # function: the modules that may call it, because they check sizes 
 def test_images_and_videos_are_read_by_checked_modules_only(reader):
     callers = {
         str(path.relative_to(ROOT))
-        for path in SOURCES
+        for path in PRODUCT
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and name_of(node.func) == reader
     }

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from scripts import demo
 from tests.helpers.child_process import Child
 from tests.helpers.fault_programs import assert_same_results, results_in
 from tests.helpers.loopback import refused
@@ -55,8 +56,6 @@ def test_the_second_of_two_runs_is_refused(programs, undisturbed, tmp_path, name
 
 
 def test_the_demo_locks_its_folder(tmp_path, capsys):
-    from scripts import demo
-
     words = ['--output', tmp_path / 'demo']
     holder = start_and_pause('scripts.demo', words, tmp_path / 'demo' / '.lock')
     line = refused(capsys, demo.main, '--output', tmp_path / 'demo')

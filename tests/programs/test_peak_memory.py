@@ -56,8 +56,6 @@ def test_decoded_frames_do_not_accumulate(tmp_path):
 
 
 def test_peak_memory_does_not_include_the_parent_process():
-    ballast = bytearray(
-        1000 << 20
-    )  # of the parent; the child needs 530 MiB to import torch with CUDA
+    ballast = bytearray(1000 << 20)  # importing torch with CUDA takes the child 530 MiB
     out = run_python('-c', 'from util.device import peak_resident as p; print(p() >> 20)')
     assert int(out) < len(ballast) >> 20

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.faults.bad_inputs.options import EARLY
-from tests.helpers.programs import HEAVY, PROGRAMS, ROOT, run_without_heavy_libraries
+from tests.helpers.product import HEAVY, PROGRAMS, ROOT, run_without_heavy_libraries
 
 CPU_SECONDS = 1
 

@@ -1,4 +1,4 @@
-"""The programs of this project, and running them where heavy libraries cannot be imported."""
+"""The files of the product, and running its programs without heavy libraries."""
 
 import os
 import subprocess
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+ROOMS = ('model', 'dataset', 'util', 'scripts')
+PRODUCT = [*ROOT.glob('*.py'), *(path for room in ROOMS for path in (ROOT / room).rglob('*.py'))]
 PROGRAMS = sorted(
     str(path.relative_to(ROOT))
     for path in [*ROOT.glob('*.py'), *ROOT.glob('scripts/*.py')]
