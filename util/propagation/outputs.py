@@ -1,4 +1,4 @@
-"""What propagate.py writes besides masks and run.json: one entry of OUTPUTS for each format."""
+"""What propagate.py can write besides masks and run.json. Each format is an entry of OUTPUTS."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,25 +13,29 @@ from dataset.video import Frame
 from util.files import atomic_write
 from util.visualize import ContactSheet, OverlayVideo, overlay
 
-AddFrame = Callable[[Frame, np.ndarray], None]  # frame, its mask (H, W); in the order of time
-AddOverlay = Callable[[Frame, np.ndarray, np.ndarray], None]  # the mask over the picture, too
+# Takes a frame and its mask (H, W). Called in chronological order.
+AddFrame = Callable[[Frame, np.ndarray], None]
+# Takes a frame, its mask (H, W), and its picture with the mask drawn over it, uint8 (H, W, 3).
+AddOverlay = Callable[[Frame, np.ndarray, np.ndarray], None]
 
 
 @contextlib.contextmanager
 def overlay_video(path: Path, size: Size, fps: float) -> Iterator[AddOverlay]:
+    """Write a video of the frames with their masks drawn over them."""
     with atomic_write(path) as part, OverlayVideo(part, size, fps) as video:
         yield lambda frame, mask, picture: video.add(picture)
 
 
 @contextlib.contextmanager
 def contact_sheet(path: Path, size: Size, fps: float) -> Iterator[AddOverlay]:
+    """Write one image that shows a selection of the frames with their masks."""
     sheet = ContactSheet()
     yield lambda frame, mask, picture: sheet.add(picture, frame.name)
     sheet.save(path)
 
 
 class Output(NamedTuple):
-    """A format: the file or folder it becomes, and how to open it."""
+    """A format: the name of its file or folder, and the function that opens it."""
 
     file: str
     open: Callable[[Path, Size, float], AbstractContextManager[AddOverlay]]
@@ -45,10 +49,10 @@ OUTPUTS = {
 
 @contextlib.contextmanager
 def open_outputs(folder: Path, names: Sequence[str], size: Size, fps: float) -> Iterator[AddFrame]:
-    """Open these formats for frames of a size (height, width).
+    """Open the named formats for writing frames of one size (height, width).
 
-    Yields a function that adds a frame to all of them. Their files appear in `folder` only if
-    everything inside the block went well.
+    Yields a function that adds a frame to all of them. Their files appear in `folder` only if the
+    block ends without an error.
     """
     with contextlib.ExitStack() as stack:
         formats = [OUTPUTS[name] for name in names]
