@@ -144,7 +144,6 @@ class InferenceCore:
         """The device that the network computes on."""
         return self.network.device
 
-    @torch.inference_mode()
     def step(
         self,
         image: torch.Tensor,
@@ -164,30 +163,31 @@ class InferenceCore:
                 unchanged. Defaults to the ids in the mask.
         Returns:
             Probabilities, float32 (K+1, H, W), which sum to 1 over the channels; channel 0 is the
-            background. The tensor shares no memory with the core.
+            background. The caller may change the tensor.
         Raises:
             UserError: the image or the mask has a wrong shape, size or dtype, or the ids are not
                 valid.
         """
-        image, pads = self._prepare(image)
-        with self._autocast():
-            # 1. Memorise the previous frame. Because this is put off until the next frame arrives,
-            #    the last frame of a video is never encoded for nothing, and the length of the video
-            #    need not be known.
-            self._memorize_previous()
-            # 2. Read from memory and decode.
-            prob = self._segment(image)
-        # 3. If the frame comes with a mask, merge it into the result.
-        annotation = None if mask is None else self._check_mask(mask, object_ids, pads)
-        if annotation is not None:
-            prob = self._merge(prob, annotation)
-            self._last_annotated = self.index
-        # 4. Decide whether this frame stays in memory.
-        if self.object_ids:
-            keep = (self.index - self._last_annotated) % self.mem_every == 0
-            self._previous = PreviousFrame(image, prob, keep, annotation is not None)
-        self.index += 1
-        return unpad(prob, pads).clone()
+        with torch.inference_mode():
+            image, pads = self._prepare(image)
+            with self._autocast():
+                # 1. Memorise the previous frame. Because this is put off until the next frame
+                #    arrives, the last frame of a video is never encoded for nothing, and the length
+                #    of the video need not be known.
+                self._memorize_previous()
+                # 2. Read from memory and decode.
+                prob = self._segment(image)
+            # 3. If the frame comes with a mask, merge it into the result.
+            annotation = None if mask is None else self._check_mask(mask, object_ids, pads)
+            if annotation is not None:
+                prob = self._merge(prob, annotation)
+                self._last_annotated = self.index
+            # 4. Decide whether this frame stays in memory.
+            if self.object_ids:
+                keep = (self.index - self._last_annotated) % self.mem_every == 0
+                self._previous = PreviousFrame(image, prob, keep, annotation is not None)
+            self.index += 1
+        return unpad(prob, pads).clone()  # outside inference mode, so that it can be changed
 
     @torch.inference_mode()
     def to_mask(self, prob: torch.Tensor, size: Sequence[int] | None = None) -> np.ndarray:
