@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from model.model import PropagationModel
+from model.weights import why_unreadable
 from util import distributed
 from util.errors import UNREADABLE, UserError
 from util.options import PROJECT
@@ -124,6 +125,7 @@ def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Re
     """
     if not path.is_file():
         raise UserError(f'{path}: no such checkpoint (--load_model)')
+    state = None
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
         before, iteration = state.get('config', {}), state['iteration']
@@ -139,6 +141,8 @@ def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Re
         raise
     except UNREADABLE as error:
         reason = str(error).split('\n')[0][:120]
+        if state is None:
+            reason = why_unreadable(path, error)
         raise UserError(
             f'{path}: not a checkpoint that this training can resume from ({reason}); load a '
             'network file with --load_network'
