@@ -37,6 +37,8 @@ def as_davis(folder):
 
 CASES = [
     Bad('DAVIS: no tree', DAVIS.replace('2017', '2000'), ('2000/trainval: no such', '(--davis)')),
+    Bad('DAVIS: the folder of the tree itself', f'{DAVIS.replace("2017", "2017/trainval")}',
+        ('trainval/trainval: no such', 'name the folder above', '(--davis)')),
     Bad('DAVIS: a missing split', f'{DAVIS} --split testdev',
         ('2017/test-dev: no such folder', '(--davis)')),
     Bad('DAVIS: no list of videos', DAVIS, 'val.txt: no such file', remove(LIST)),
@@ -68,8 +70,9 @@ CASES = [
         save(f'{MASKS}/a/00000.png', np.zeros((48, 64, 3), np.uint8)), leaves=('out',)),
     Bad('DAVIS: a first mask of another size', DAVIS, ('1 of 2 videos', 'a/00000.png: the mask is'),
         save(f'{MASKS}/a/00000.png', np.ones((20, 20), np.uint8)), leaves=('out',)),
-    Bad('DAVIS: a first mask without objects', DAVIS, ('1 of 2 videos', 'a/00000.png', 'object'),
-        save(f'{MASKS}/a/00000.png', np.zeros((48, 64), np.uint8)), leaves=('out',)),
+    Bad('DAVIS: masks without objects', DAVIS, ('1 of 2 videos', 'a/00000.png', 'object'),
+        all_of(*(save(f'{MASKS}/a/0000{i}.png', np.zeros((48, 64), np.uint8)) for i in range(3))),
+        leaves=('out',)),
     Bad('DAVIS: the folder of masks as the output',
         DAVIS.replace('--output out', f'--output {MASKS}'), 'was not written by this program'),
     Bad('DAVIS 2016: no list of videos', DAVIS_2016, 'val.txt: no such file', remove(LIST_2016)),
