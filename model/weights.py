@@ -65,12 +65,17 @@ def load_tensors(path: Path) -> Any:
         remedy = 'check the path, or download the published weights with download_model.py'
         raise bad_checkpoint(path, f'no such checkpoint; {remedy}')
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # PyTorch warns of TorchScript before it refuses it
-            return torch.load(path, map_location='cpu', weights_only=True)
+        return unpickle(path)
     except UNREADABLE as error:
         problem = f'not a readable checkpoint ({why_unreadable(path, error)})'
         raise bad_checkpoint(path, problem) from error
+
+
+def unpickle(path: Path) -> Any:
+    """`torch.load` onto the CPU, for tensors only. Raises one of UNREADABLE if it cannot."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # PyTorch warns of other formats before it refuses them
+        return torch.load(path, map_location='cpu', weights_only=True)
 
 
 def why_unreadable(path: Path, error: Exception) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from model.model import PropagationModel
-from model.weights import why_unreadable
+from model.weights import unpickle, why_unreadable
 from util import distributed
 from util.errors import UNREADABLE, UserError
 from util.options import PROJECT
@@ -127,7 +127,7 @@ def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Re
         raise UserError(f'{path}: no such checkpoint (--load_model)')
     state = None
     try:
-        state = torch.load(path, map_location='cpu', weights_only=True)
+        state = unpickle(path)
         before, iteration = state.get('config', {}), state['iteration']
         if before.get('stage', config['stage']) != config['stage']:
             raise UserError(
