@@ -13,7 +13,7 @@ from util.evaluation.program import interruptible
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@pytest.mark.parametrize('moment', ['.lock', '.*.part', '.*.part/*.png', 'a/*.png'])
+@pytest.mark.parametrize('moment', ['run.json', '.*.part', '.*.part/*.png', 'a/*.png'])
 @pytest.mark.parametrize('number', SIGNALS)
 def test_a_stopped_evaluation_leaves_nothing_behind(
     programs, undisturbed, tmp_path, number, moment
