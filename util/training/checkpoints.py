@@ -157,12 +157,20 @@ def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Re
 
 def warn_of_changes(before: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Print the options that differ from the checkpoint's and that should not."""
+    if not distributed.is_main():
+        return
     for name in BINDING:
         now = plain(config[name])
         was = before.get(name, now)
         if was != now:
             restored = f'; {was} stays in force' if name in RESTORED else ''
             print(f'warning: --{name} was {was}, now {now}{restored}')
+    processes = config.get('processes')
+    if processes != before.get('processes', processes):
+        print(
+            f'warning: the training had {before["processes"]} processes, now {processes}; its '
+            'effective batch changes with them'
+        )
 
 
 def plain(value: Any) -> Any:
