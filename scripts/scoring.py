@@ -62,9 +62,9 @@ def several_videos(ground_truth, predictions, chosen):
     """The Folders of the chosen videos, or of all; each folder holds a folder per video."""
     here, there = set(video_folders(ground_truth)), set(video_folders(predictions))
     if not here:
-        raise UserError(f'{ground_truth}: holds neither masks (.png) nor a folder per video')
-    if not chosen and not here & there:
-        first, other = min(here), min(there, default='nothing')
+        raise UserError(f'{ground_truth}: holds no folder of masks per video, nor masks (.png)')
+    if there and not chosen and not here & there:
+        first, other = min(here), min(there)
         raise UserError(
             f'{ground_truth} and {predictions} have no video in common ({first} against {other}); '
             'name the two folders that hold a folder of masks per video'

@@ -34,24 +34,36 @@ def test_a_stopped_evaluation_leaves_nothing_behind(
     assert_same_results(results_in(tmp_path), undisturbed('eval')[0])
 
 
-def test_a_signal_that_is_ignored_stays_ignored():
+@pytest.fixture
+def default_handlers():
+    """Signals have their default effect; afterwards, what they had before the test."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS[1:]}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_signal_that_is_ignored_stays_ignored(default_handlers):
     """nohup lets a program ignore SIGHUP."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with interruptible():
-            os.kill(os.getpid(), signal.SIGHUP)
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with interruptible():
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 @pytest.mark.parametrize('number', SIGNALS[1:])
-def test_only_the_first_signal_interrupts(number):
-    before = signal.getsignal(number)
+def test_only_the_first_signal_interrupts(default_handlers, number):
     with pytest.raises(KeyboardInterrupt), interruptible():
         try:
             os.kill(os.getpid(), number)
             time.sleep(5)
         finally:
             os.kill(os.getpid(), number)
-    assert signal.getsignal(number) is before
+    os.kill(os.getpid(), number)  # while the program ends
+
+
+@pytest.mark.parametrize('number', SIGNALS[1:])
+def test_without_a_signal_nothing_changes(default_handlers, number):
+    with interruptible():
+        assert signal.getsignal(number) is not signal.SIG_DFL
+    assert signal.getsignal(number) is signal.SIG_DFL

@@ -85,7 +85,7 @@ def test_folders_without_masks_are_named(tmp_path, capsys):
     (tmp_path / 'gt' / 'v').mkdir(parents=True)
     write(tmp_path / 'out' / 'v')
     line = refused(capsys, score.main, tmp_path / 'empty', tmp_path / 'out')
-    assert 'empty: holds neither masks (.png) nor a folder per video' in line
+    assert 'empty: holds no folder of masks per video, nor masks (.png)' in line
     line = refused(capsys, score.main, tmp_path / 'gt', tmp_path / 'out')
     assert 'gt/v: holds no masks (.png)' in line
 

@@ -33,8 +33,8 @@ def interruptible() -> Iterator[None]:
 
     Only the first signal counts: torchrun sends several, and none must interrupt the cleaning up.
     """
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    ours = [number for number, handler in before.items() if handler is signal.SIG_DFL]
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
 
     def stop(*_: object) -> None:
         for number in ours:
@@ -47,4 +47,5 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         for number in ours:
-            signal.signal(number, before[number])
+            if signal.getsignal(number) is stop:  # else the program is about to end
+                signal.signal(number, signal.SIG_DFL)

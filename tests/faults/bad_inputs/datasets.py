@@ -44,7 +44,7 @@ CASES = [
     Bad('DAVIS: no list of videos', DAVIS, 'val.txt: no such file', remove(LIST)),
     Bad('DAVIS: an empty list', DAVIS, 'val.txt: lists no videos', write(LIST, '\n\n')),
     Bad('DAVIS: a list that is not a text file', DAVIS, ('val.txt', 'not a text file'),
-        write(LIST, b'\xff\xfe\0a')),
+        write(LIST, b'\x89PNG\r\n')),
     Bad('DAVIS: a video that is listed twice', DAVIS, 'val.txt: lists a video twice',
         write(LIST, 'a\nb\na\n')),
     Bad('DAVIS: a missing video', DAVIS, '480p/z: no such folder', write(LIST, 'a\nz\n')),
