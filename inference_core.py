@@ -227,6 +227,7 @@ class InferenceCore:
         image = torch.as_tensor(image)
         if image.ndim != 3 or image.shape[0] != 3:
             raise UserError(f'an image must have the shape (3, H, W), not {tuple(image.shape)}')
+        check_values(self.index, image)
         height, width = image.shape[-2:]
         self._size = self._size or (height, width)
         if (height, width) != self._size:
@@ -302,6 +303,25 @@ class InferenceCore:
         seen = [i for i in mask.unique().tolist() if i]
         objects[[self.object_ids.index(i) for i in seen]] = one_hot(mask, seen)
         return aggregate(objects)
+
+
+def check_values(index: int, image: torch.Tensor) -> None:
+    """Raise UserError unless an image is uint8, or float with values as [0, 1] leaves them.
+
+    Bicubic scaling overshoots that range by up to 0.45.
+    """
+    if image.dtype == torch.uint8 or not image.numel():
+        return
+    found = str(image.dtype).removeprefix('torch.')
+    if image.is_floating_point():
+        low, high = (bound.item() for bound in image.aminmax())
+        if low >= -0.5 and high <= 1.5:
+            return
+        found += f' from {low:.4g} to {high:.4g}'
+    raise UserError(
+        f'frame {index}: an image must be uint8, or float in [0, 1], not {found}; divide values up '
+        'to 255 by 255, and do not subtract a mean'
+    )
 
 
 def amp_dtype(device: torch.device) -> torch.dtype:

@@ -4,15 +4,16 @@ Each function returns the videos of a split, from the trees that dataset/README.
 tree lacks something, that is a UserError at once, before anything is segmented.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
+from dataset.benchmark_video import BenchmarkVideo
 from dataset.layout import (
     check_consecutive,
     check_one_mask_per_frame,
@@ -22,55 +23,39 @@ from dataset.layout import (
     list_masks,
 )
 from dataset.sizes import Size
-from dataset.sources import ImageFolder
-from dataset.video import Video
 from util.errors import UserError
-from util.masks import load_foreground, load_mask
 
 SHORT_SIDE = 480  # YouTube-VOS is scaled to it
-
-
-class BenchmarkVideo(NamedTuple):
-    """One video of a benchmark; `open` reads its frames."""
-
-    name: str
-    frames: list[Path]
-    masks: dict[int, Path]  # masks that objects start from, by frame index
-    ground_truth: dict[str, Path] | None  # masks of all frames by file name; None if not public
-    required: list[str]  # names of the frames whose masks an evaluation server asks for
-    binary: bool = False  # one object: any id is foreground
-    short_side: int | None = None  # what the network gets; None keeps the size
-    resize: Callable[[torch.Tensor, Size], torch.Tensor] | None = None  # None: resize_image
-
-    def open(self, num_workers: int = 2) -> Video:
-        """The frames from the first mask on."""
-        source = ImageFolder(self.frames)
-        source.num_workers = num_workers
-        return Video(
-            source,
-            self.masks,
-            self.read_mask,
-            short_side=self.short_side,
-            indices=range(min(self.masks), len(self.frames)),
-            resize=self.resize,
-        )
-
-    def read_mask(self, path: Path) -> np.ndarray:
-        """A uint8 array (H, W) of ids, or of 0 and 1 if the video is binary."""
-        mask = load_foreground(path) if self.binary else load_mask(path)
-        if len(self.masks) == 1 and not mask.any():
-            raise UserError(f'{path}: a mask without objects; every pixel is background (0)')
-        return mask
 
 
 def davis_2017(root: str | Path, split: str = 'val') -> list[BenchmarkVideo]:
     """DAVIS 2017 at 480p as it is: 'val' with ground truth, 'testdev' with first masks only."""
     tree, listed = {'val': ('trainval', 'val'), 'testdev': ('test-dev', 'test-dev')}[split]
-    root = existing(Path(root) / tree, 'a DAVIS 2017 tree', parameter='root')
+    root = davis_tree(Path(root), tree)
     names = read_list(root / 'ImageSets' / '2017' / f'{listed}.txt')
-    images, annotations = root / 'JPEGImages' / '480p', root / 'Annotations' / '480p'
+    images, annotations = at_480p(root / 'JPEGImages'), at_480p(root / 'Annotations')
     has_ground_truth = split == 'val'
     return [davis_video(name, images, annotations, has_ground_truth) for name in names]
+
+
+def davis_tree(root: Path, tree: str) -> Path:
+    """The folder of a DAVIS 2017 tree. Raises UserError, which says what to do with others."""
+    folder = root / tree
+    advice = ''
+    if (root / 'JPEGImages').is_dir():
+        advice = f'; {root} is such a tree itself, so move or link it to DIR/{tree}, and name DIR'
+        if root.resolve().name == tree:
+            advice = f'; name the folder above {root}'
+    elif (root / '2017' / tree).is_dir():
+        advice = f'; name {root / "2017"}'
+    return existing(folder, f'a DAVIS 2017 tree{advice}', parameter='root')
+
+
+def at_480p(folder: Path) -> Path:
+    """480p/ in a folder of DAVIS. Raises UserError, which names what lies there instead."""
+    others = ', '.join(sorted(path.name for path in folder.glob('[!.]*'))[:3])
+    advice = f'; in its place lies {others}, so rename or link what to use' if others else ''
+    return existing(folder / '480p', f'the videos at 480p{advice}')
 
 
 def davis_2016(root: str | Path, split: str = 'val') -> list[BenchmarkVideo]:
@@ -86,7 +71,7 @@ def davis_2016(root: str | Path, split: str = 'val') -> list[BenchmarkVideo]:
         root / 'ImageSets' / '2016' / 'val.txt',
         beside / 'ImageSets' / '2016' / 'val.txt',
     )
-    annotations = root / 'Annotations' / '480p'
+    annotations = at_480p(root / 'Annotations')
     return [
         davis_video(name, images, annotations, True)._replace(binary=True)
         for name in read_list(listed)
@@ -97,6 +82,7 @@ def davis_video(
     name: str, images: Path, annotations: Path, has_ground_truth: bool
 ) -> BenchmarkVideo:
     frames, masks = list_frames(images / name), list_masks(annotations / name)
+    check_no_steps(frames)
     check_consecutive(frames)
     first = next((mask for mask in masks if mask.stem == frames[0].stem), None)
     if first is None:
@@ -109,6 +95,17 @@ def davis_video(
     return BenchmarkVideo(name, frames, {0: first}, ground_truth, required)
 
 
+def check_no_steps(frames: Sequence[Path]) -> None:
+    """Raise UserError if the frames are numbered 1, 6, 11, say, as in LVOS."""
+    numbers = [int(frame.stem) for frame in frames if frame.stem.isdecimal()]
+    steps = {after - before for before, after in itertools.pairwise(numbers)}
+    if len(numbers) > 2 and len(steps) == 1 and steps != {1}:
+        raise UserError(
+            f'{frames[0].parent}: frames are numbered in steps of {steps.pop()} ({frames[0].stem}, '
+            f'{frames[1].stem}), which DAVIS does not know; number frames and masks 0, 1, 2 ...'
+        )
+
+
 def youtube_vos(root: str | Path, split: str = 'valid') -> list[BenchmarkVideo]:
     """YouTube-VOS: every frame is segmented; objects start where they are first annotated.
 
@@ -116,7 +113,11 @@ def youtube_vos(root: str | Path, split: str = 'valid') -> list[BenchmarkVideo]:
     """
     root = existing(Path(root), 'a YouTube-VOS tree', parameter='root')
     images = root / 'all_frames' / f'{split}_all_frames' / 'JPEGImages'
-    existing(images, f'all frames of {split}')
+    sparse = root / split / 'JPEGImages'
+    advice = f'; if {sparse} holds every frame, link it there' if sparse.is_dir() else ''
+    if root.resolve().name == split and (root / 'JPEGImages').is_dir():
+        advice = f'; name the folder above {root}'
+    existing(images, f'all frames of {split}{advice}')
     annotations = existing(root / split / 'Annotations', f'the masks of {split}')
     names = sorted(path.name for path in annotations.iterdir() if path.is_dir())
     if not names:
@@ -153,7 +154,7 @@ def required_frames(split_root: Path, names: Sequence[str]) -> dict[str, set[str
         folders = [split_root / 'JPEGImages' / name for name in names]
         return {f.name: {frame.stem for frame in list_frames(f)} for f in folders if f.is_dir()}
     try:
-        videos: dict[str, Any] = json.loads(meta.read_text())['videos']
+        videos: dict[str, Any] = json.loads(meta.read_bytes())['videos']
         objects = {name: videos.get(name, {}).get('objects', {}).values() for name in names}
         return {
             name: {frame for entry in entries for frame in entry['frames']}
@@ -177,20 +178,25 @@ def read_list(path: Path) -> list[str]:
     """
     if not path.is_file():
         raise UserError(f'{path}: no such file (the list of videos)')
+    content = path.read_bytes()
     try:
-        lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+        # Editors of Windows write UTF-8 or UTF-16, with a byte order mark before the first name.
+        text = content.decode(json.detect_encoding(content)).replace('\ufeff', '')
     except UnicodeDecodeError as error:
         raise UserError(
             f'{path}: not a text file ({error.reason}); get the list of videos again'
         ) from error
-    names = [words[0] if len(words) == 1 else Path(words[0]).parent.name for words in lines]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    pairs = [line for line in lines if len(line.split()) > 1 and '/' in line.split()[0]]
+    names = [Path(line.split()[0]).parent.name if line in pairs else line for line in lines]
     if not names:
         raise UserError(f'{path}: lists no videos')
-    plain = [words[0] for words in lines if len(words) == 1]
-    if len(plain) != len(set(plain)):
+    if len({*lines}) != len(lines):
         raise UserError(f'{path}: lists a video twice')
     for name in names:
-        if name in ('.', '..') or '/' in name:  # results would be written outside the output folder
+        if (
+            name in ('', '.', '..') or '/' in name
+        ):  # results would be written outside the output folder
             raise UserError(f'{path}: {name!r} is not a valid video name; remove this line')
     return list(dict.fromkeys(names))
 

@@ -5,15 +5,17 @@ A layer is a uint8 (h, w, 4) RGBA array: what is pasted into one frame. Frames a
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from dataset.layout import walk
 from dataset.transforms import Jitter
 from util.errors import UserError
-from util.files import natural_key
+from util.files import list_files, natural_key
 from util.images import open_image
 
 SOLID = 127  # pixels of a larger alpha belong to the object
@@ -30,10 +32,36 @@ def find_cutouts(folder: str | Path) -> list[Path]:
             f'{folder}: no such folder; name one of cut-outs, which are PNG files with alpha',
             parameter='paste',
         )
-    files = sorted(Path(folder).rglob('*.png'), key=natural_key)
+    places = walk(Path(folder))
+    files = sorted((f for place in places for f in list_files(place, ('.png',))), key=natural_key)
     if not files:
         raise UserError(f'{folder}: no cut-outs (PNG files with alpha) in it', parameter='paste')
     return files
+
+
+def usable_cutouts(files: Sequence[Path], side: int) -> list[Path]:
+    """Those that `read_cutout` can read; it keeps them, so that this is no extra work.
+
+    Raises UserError if there are none.
+    """
+    with ThreadPoolExecutor() as pool:
+        faults = list(pool.map(lambda path: fault_of(path, side), files))
+    if all(faults):
+        raise UserError(
+            f'none of {len(files)} PNG files is a cut-out, a thing with transparent pixels around '
+            f'it; {faults[0]}',
+            parameter='paste',
+        )
+    return [path for path, fault in zip(files, faults, strict=True) if not fault]
+
+
+def fault_of(path: Path, side: int) -> str | None:
+    """Why a file cannot be pasted; None if it can."""
+    try:
+        read_cutout(path, side)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 @lru_cache(1000)
@@ -43,6 +71,8 @@ def read_cutout(path: Path, side: int) -> np.ndarray:
     Raises UserError unless the alpha shows an object and something around it.
     """
     with open_image(path) as image:
+        if not image.has_transparency_data:  # before the pixels are decoded
+            raise UserError(f'{path}: not a cut-out (it has no alpha channel); remove it')
         image = image.convert('RGBA')
         image.thumbnail((side, side))
         layer = np.array(image)

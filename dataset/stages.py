@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from dataset.benchmarks import read_list
 from dataset.composite_dataset import CompositeDataset
-from dataset.cutouts import find_cutouts
+from dataset.cutouts import find_cutouts, usable_cutouts
 from dataset.layout import find_pairs, tree_folders, video_names
 from dataset.samples import Sample
 from dataset.stage_options import DEFAULT_ROOTS, STATIC_SETS, StageOptions, StaticSet
@@ -219,7 +219,8 @@ def video_sets(stage: int, options: StageOptions) -> tuple[list[RepeatedSet], li
     """The sets of stage 1 or 2 that exist, and what is in all of them."""
     trees = video_trees(stage, options)
     check_trees(stage, trees)
-    cutouts = find_cutouts(options.paste) if options.paste else []
+    found_cutouts = find_cutouts(options.paste) if options.paste else []
+    cutouts = usable_cutouts(found_cutouts, options.crop) if found_cutouts else []
     sets, counts = [], []
     for tree in trees:
         count = SetCount(tree.name, tree.folder, 'videos')
@@ -235,13 +236,16 @@ def video_sets(stage: int, options: StageOptions) -> tuple[list[RepeatedSet], li
             )
             dataset = CompositeDataset(videos, cutouts) if cutouts else videos
             sets.append(RepeatedSet(dataset, tree.repeats))
-            left_out = (
+            lacking = (
                 (found.num_short, 'videos of fewer than 3 frames left out'),
                 (found.num_without_mask, 'frames without a mask left out'),
             )
-            notes = tuple(f'{number} {what}' for number, what in left_out if number)
+            notes = tuple(f'{number} {what}' for number, what in lacking if number)
             count = count._replace(num_items=len(videos), repeats=tree.repeats, notes=notes)
         counts.append(count)
     if options.paste:
-        counts.append(SetCount('cut-outs', Path(options.paste), 'images', len(cutouts)))
+        unusable = sorted({*found_cutouts} - {*cutouts})
+        left_out = [f'{len(unusable)} unusable ones left out, first {path}' for path in unusable]
+        count = SetCount('cut-outs', Path(options.paste), 'images', len(cutouts))
+        counts.append(count._replace(notes=tuple(left_out[:1])))
     return sets, counts

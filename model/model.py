@@ -73,7 +73,7 @@ class PropagationModel:
         self.distributed = distributed
         self.ddp_network: nn.Module = network
         if distributed:
-            self.ddp_network = DistributedDataParallel(network, broadcast_buffers=options.train_bn)
+            self.ddp_network = DistributedDataParallel(network)
         groups = parameter_groups(network, options.lr, options.key_lr)
         self.optimizer = torch.optim.Adam(groups, lr=options.lr, weight_decay=options.weight_decay)
         self.scheduler = torch.optim.lr_scheduler.MultiStepLR(

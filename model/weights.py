@@ -8,6 +8,8 @@ A checkpoint is a dict of names and tensors, as published, or a dict with these 
     'short_side' (optional): the short side of a frame, in pixels, at which the network is best.
 """
 
+import json
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,12 +65,41 @@ def load_tensors(path: Path) -> Any:
         remedy = 'check the path, or download the published weights with download_model.py'
         raise bad_checkpoint(path, f'no such checkpoint; {remedy}')
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # PyTorch warns of TorchScript before it refuses it
-            return torch.load(path, map_location='cpu', weights_only=True)
+        return unpickle(path)
     except UNREADABLE as error:
-        reason = str(error).strip().split('\n')[0][:120] or type(error).__name__
-        raise bad_checkpoint(path, f'not a readable checkpoint ({reason})') from error
+        problem = f'not a readable checkpoint ({why_unreadable(path, error)})'
+        raise bad_checkpoint(path, problem) from error
+
+
+def unpickle(path: Path) -> Any:
+    """`torch.load` onto the CPU, for tensors only. Raises one of UNREADABLE if it cannot."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # PyTorch warns of other formats before it refuses them
+        return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def why_unreadable(path: Path, error: Exception) -> str:
+    """Why `torch.load` raised this error, as far as the start of the file shows it; what to do."""
+    if isinstance(error, PermissionError):
+        return f'{error.strerror}; change its permissions'
+    with open(path, 'rb') as file:
+        start = file.read(1000)
+    text = start.decode(json.detect_encoding(start), 'replace').lstrip('\ufeff \t\r\n')
+    if not text:
+        return 'it is empty; get it again'
+    if re.match('<(!doctype|html|head|body|script|meta|!--|[?]xml)', text, re.IGNORECASE):
+        title = re.search('<title>([^<]*)', text, re.IGNORECASE)
+        titled = f' titled {" ".join(title[1].split())!r}' if title else ''
+        return f'it is a web page{titled}; get the file itself, with a browser if need be'
+    if text.startswith('version https://git-lfs'):
+        return 'it is a git-lfs pointer; get the file itself with "git lfs pull"'
+    if '/annex/objects/' in text.split('\n')[0]:
+        return 'it is a git-annex pointer; get the file itself with "git annex get"'
+    if not {'\0', '\ufffd'} & {*text}:
+        return f'it is a text, {text.splitlines()[0][:40]!r}; get the file itself'
+    if start[:1] == b'\x80' or 'GLOBAL' in str(error) or 'TorchScript' in str(error):
+        return 'it holds objects or code, which is not run; save the state_dict() alone'
+    return 'it is damaged, or of another kind; get it again'
 
 
 def is_weight(name: object, value: object) -> bool:

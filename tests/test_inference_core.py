@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from dataset.video import open_video
 from inference_core import InferenceCore, load_for_inference, segment_frames
@@ -246,6 +247,35 @@ def test_frames_and_masks_that_do_not_fit_are_refused(network):
             InferenceCore(network).step(images[0], mask)
     with pytest.raises(UserError, match='object_ids'):
         InferenceCore(network).step(images[0], masks[0], object_ids=[1])
+
+
+IMAGES_IN_ANOTHER_RANGE = {
+    'float32 from 0 to 255': lambda image: image * 255,
+    'float16 from 0 to 255': lambda image: (image * 255).half(),
+    'float64 from 0 to 4095': lambda image: image.double() * 4095,
+    'float32 from -1 to 1': lambda image: image * 2 - 1,
+    'float32 from -2.118 to 2.249': lambda image: (image - 0.485) / 0.229,
+    'float32 from nan to nan': lambda image: image / 0 * 0,
+    'int64': lambda image: (image * 255).long(),
+    'bool': lambda image: image > 0.5,
+}
+
+
+@pytest.mark.parametrize('found', IMAGES_IN_ANOTHER_RANGE)
+def test_images_in_another_range_are_refused(network, found):
+    image = torch.linspace(0, 1, 3 * 32 * 48).view(3, 32, 48)
+    core = InferenceCore(network)
+    core.step(image)
+    words = rf'frame 1: an image must be uint8, or float in \[0, 1\], not {found}; divide'
+    with pytest.raises(UserError, match=words):
+        core.step(IMAGES_IN_ANOTHER_RANGE[found](image))
+
+
+def test_overshoot_of_bicubic_scaling_is_accepted(network):
+    cells = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(8, 12).expand(1, 3, -1, -1)
+    image = F.interpolate(cells, (48, 72), mode='bicubic', align_corners=False)[0]
+    assert image.max() > 1.2 and image.min() < -0.2
+    InferenceCore(network).step(image)
 
 
 @pytest.mark.parametrize('size', [(48, 64), (45, 60)])

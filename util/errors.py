@@ -5,6 +5,7 @@ import errno
 import functools
 import io
 import pickle
+import re
 import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,13 @@ REMEDIES = {  # what to do about errors of the operating system
     errno.EACCES: '; change its permissions, or name another',
     errno.ENOSPC: '; free some space, and run it again',
 }
+OWN_PACKAGES = ('dataset', 'inference_core', 'model', 'scripts', 'util')
+REQUIREMENTS = 'pip install -r requirements.txt'
+# opencv-python needs libraries that only desktops have.
+FOR_OPENCV = (
+    'install it (on Debian and Ubuntu: apt install libgl1 libglib2.0-0), or replace opencv-python '
+    'by opencv-python-headless (pip uninstall the one, then pip install the other)'
+)
 # Text in an error -> what to say when one of the run's processes has died.
 DEAD_PROCESS_MESSAGES = {
     'DataLoader worker': 'a process that makes samples has ended{reason}; if memory ran out, in '
@@ -84,6 +92,8 @@ def user_message(error: Exception) -> str | None:
         return str(error)
     if is_out_of_memory(error):
         return 'out of memory: close other programs, or give this one less to do'
+    if isinstance(error, ImportError):
+        return import_message(error)
     if isinstance(error, OSError):
         where = f': {error.filename}' if error.filename else ''
         return f'{error.strerror or error}{where}{REMEDIES.get(error.errno or 0, "")}'
@@ -91,6 +101,18 @@ def user_message(error: Exception) -> str | None:
         if isinstance(error, RuntimeError) and mark in f'{type(error).__name__} {error}':
             signal = str(error).partition('killed by signal: ')[2].partition('. ')[0]
             return message.format(reason=signal and f' ({signal})')
+    return None
+
+
+def import_message(error: ImportError) -> str | None:
+    """Message for a package or a library of the system that is not installed; None for a bug."""
+    if library := re.search(r'([\w+.-]+\.so[\w.]*): (.*)', str(error)):
+        user = error.name or 'this program'
+        remedy = FOR_OPENCV if user == 'cv2' else 'install the package of your system that has it'
+        return f'{library[1]}, which {user} needs, cannot be loaded ({library[2]}); {remedy}'
+    name = error.name or ''
+    if isinstance(error, ModuleNotFoundError) and name.partition('.')[0] not in OWN_PACKAGES:
+        return f'{name}: not installed, or too old; run {REQUIREMENTS}'
     return None
 
 

@@ -14,7 +14,7 @@ from vos_benchmark.evaluator import Evaluator
 
 from util.errors import UserError
 from util.files import atomic_write, save_json
-from util.masks import load_foreground, load_mask
+from util.masks import DAVIS_PALETTE, codes_in, load_foreground, load_mask, read_codes
 
 ObjectName = int | Literal['mean', '']  # an id; else the row is a video's or the overall mean
 COLUMNS = ('video', 'object', 'J&F', 'J', 'F')
@@ -81,14 +81,20 @@ def score_video(
     folder = Path(folder)
     missing = [name for name in ground_truth if not (folder / name).is_file()]
     if missing:
-        raise UserError(f'{folder / missing[0]}: no such mask (missing frames: {len(missing)})')
+        found = sorted(path.name for path in folder.glob('*.png'))
+        others = f'{found[0]} to {found[-1]}' if found else 'no masks (.png)'
+        raise UserError(
+            f'{folder / missing[0]}: no such mask (missing frames: {len(missing)}); masks must be '
+            f'named like the ground truth, and there is {others}'
+        )
     names = sorted(ground_truth)
     if len(names) < 3 and not all_frames:
         raise UserError(
-            f'{folder}: {len(names)} frames; at least 3 are needed, as DAVIS does not score the '
-            'first and the last'
+            f'{folder}: ground truth for {len(names)} frames; at least 3 are needed, as DAVIS does '
+            'not score the first and the last; have these scored, too',
+            parameter='all_frames',
         )
-    load = load_foreground if binary else load_mask
+    load = load_foreground if binary else load_ids
     true_ids = ids_in(ground_truth.values(), load)
     ids = ids_in((folder / name for name in names), load)
     if binary is None and len(true_ids) == len(ids) == 1:
@@ -101,6 +107,29 @@ def score_video(
         raise UserError(f'{folder}: the ground truth shows no object')
     chosen = names if all_frames else names[1:-1]
     return score_masks(load_pair(ground_truth[name], folder / name, load) for name in chosen)
+
+
+def load_ids(path: Path) -> np.ndarray:
+    """`load_mask`, also for the same saved in colours: those of the DAVIS palette, or greys."""
+    found = read_codes(path)
+    return ids_of_colours(path, found.codes) if found.is_colour else load_mask(path)
+
+
+def ids_of_colours(path: Path, codes: np.ndarray) -> np.ndarray:
+    """The ids (H, W) whose colours (H, W) are; see `util.masks.read_codes`."""
+    present = codes_in(codes)
+    weights = 1 << np.array([16, 8, 0])
+    for palette in (DAVIS_PALETTE, np.arange(256).repeat(3).reshape(256, 3)):
+        colours = (palette @ weights).tolist()
+        if {*present} <= {*colours}:
+            ids = np.zeros(codes.shape, np.uint8)
+            for colour in present:
+                ids[codes == colour] = colours.index(colour)
+            return ids
+    raise UserError(
+        f'{path}: not a mask of object ids, but of colours that DAVIS does not have '
+        f'(#{present[0]:06x}); save ids in an indexed or grey PNG'
+    )
 
 
 def load_pair(

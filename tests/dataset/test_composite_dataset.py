@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from dataset.composite_dataset import CompositeDataset, texture
-from dataset.cutouts import SOLID, camouflage, find_cutouts, paste, read_cutout
+from dataset.cutouts import SOLID, camouflage, find_cutouts, paste, read_cutout, usable_cutouts
 from dataset.stages import build_stage
 from tests.helpers.training_trees import CROP, assert_same, own_tree, videos_of
 from util.errors import UserError
@@ -165,3 +165,60 @@ def test_an_image_without_an_outline_is_no_cutout(tmp_path, alpha):
     Image.fromarray(image).save(tmp_path / 'x.png')
     with pytest.raises(UserError, match='not a cut-out'):
         read_cutout(tmp_path / 'x.png', 64)
+
+
+def shape(alpha, kind='RGBA'):
+    """A disc of 30 x 30 pixels, or what is left of it without its surroundings."""
+    y, x = np.mgrid[:30, :30]
+    disc = ((y - 15) ** 2 + (x - 15) ** 2 < 100) * np.uint8(255)
+    image = np.dstack(
+        [np.full((30, 30, 3), 90, np.uint8), disc if alpha is None else np.full_like(disc, alpha)]
+    )
+    return Image.fromarray(image).convert(kind)
+
+
+def edge_of_a_pixel():
+    """Its transparent border is lost when it is scaled down to the crop."""
+    alpha = np.pad(np.full((510, 510), 255, np.uint8), 1)
+    return Image.fromarray(np.dstack([np.full((512, 512, 3), 90, np.uint8), alpha]))
+
+
+UNUSABLE = {
+    'opaque.png': lambda: shape(255),
+    'transparent.png': lambda: shape(0),
+    'rgb.png': lambda: shape(None, 'RGB'),
+    'grey.png': lambda: shape(None, 'L'),
+    'faint.png': lambda: shape(100),
+    'edge.png': edge_of_a_pixel,
+}
+USABLE = {'grey with alpha.png': lambda: shape(None, 'LA'), 'CAPITALS.PNG': lambda: shape(None)}
+
+
+def test_unusable_cutouts_are_left_out_before_the_start_and_counted(tmp_path, cutouts):
+    for name, make in (UNUSABLE | USABLE).items():
+        make().save(cutouts / name, format='PNG')
+    (cutouts / 'cut.png').write_bytes((cutouts / 'a.png').read_bytes()[:80])
+    (cutouts / 'page.png').write_text('<!DOCTYPE html>')
+    (cutouts / '._a.png').write_bytes(b'Mac OS X')
+    stage = build_stage(2, vos_root=[own_tree(tmp_path / 'tree')], crop=CROP, paste=cutouts)
+    line = str(stage.counts[-1])
+    assert line.startswith(f'cut-outs: 4 images ({cutouts}); 8 unusable ones left out, first ')
+    (dataset,) = stage.datasets
+    names = {path.relative_to(cutouts).as_posix() for path in dataset.cutouts}
+    assert names == {'a.png', 'more/b.png', *USABLE}
+    for path in dataset.cutouts:
+        read_cutout(path, CROP)
+
+
+def test_files_without_alpha_are_recognised_without_decoding_them(tmp_path, monkeypatch):
+    shape(None, 'RGB').save(tmp_path / 'x.png')
+    monkeypatch.setattr('PIL.Image.Image.load', lambda _: pytest.fail('decoded'))
+    with pytest.raises(UserError, match='it has no alpha channel'):
+        read_cutout(tmp_path / 'x.png', 64)
+
+
+def test_a_folder_of_unusable_cutouts_is_refused(tmp_path):
+    shape(255).save(tmp_path / 'x.png')
+    with pytest.raises(UserError, match='none of 1 PNG files is a cut-out') as error:
+        usable_cutouts(find_cutouts(tmp_path), CROP)
+    assert error.value.parameter == 'paste'

@@ -1,5 +1,7 @@
 """Checkpoint files: int8 kernels and their scales, and the short side that a network is best at."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from scripts import shrink_checkpoint
 from tests.helpers import stand_in
 from util.errors import UserError
 from util.options import BUNDLED_WEIGHTS
+from util.training.checkpoints import resume
 
 
 def test_quantizing_loses_half_a_step_at_most():
@@ -85,3 +88,34 @@ def test_a_broken_short_side_is_refused_in_one_line(tmp_path, short_side):
         load_network(path)
     assert f"{path}: its entry 'short_side' is not a positive whole number" in str(error.value)
     assert '\n' not in str(error.value) and error.value.parameter == 'model'
+
+
+LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n'
+OTHER_FILES = {  # what the message says -> what is in the file
+    "it is a web page titled 'Sign in'": b'<!DOCTYPE html><html><title>\nSign in </title></html>',
+    'it is a web page': b'\xef\xbb\xbf\r\n  <HTML lang="en">',
+    'it is a web page;': '<html>\n'.encode('utf-16'),
+    'it is a git-lfs pointer': LFS.encode(),
+    'git lfs pull': LFS.replace('\n', '\r\n').encode(),
+    'it is a git-annex pointer': b'/annex/objects/MD5E-s1--00.pth\n',
+    """it is a text, '{"message": "Not Found"}'""": b'{"message": "Not Found"}\n',
+    'it is empty': b'',
+    'it is damaged, or of another kind': b'\x1f\x8b\x08' + bytes(2000),
+    'of another kind; get it again': b'\x10' + bytes(7) + b'{"a":{}}' + bytes(2000),
+    'it holds objects or code': pickle.dumps(torch.device),
+}
+
+
+def resume_from(path):
+    resume(path, None, {'stage': 2})
+
+
+@pytest.mark.parametrize('words', OTHER_FILES)
+@pytest.mark.parametrize('read', [load_network, resume_from])
+def test_a_file_of_another_kind_is_named(tmp_path, words, read):
+    path = tmp_path / 'x.pth'
+    path.write_bytes(OTHER_FILES[words])
+    with pytest.raises(UserError) as error:
+        read(path)
+    assert str(path) in str(error.value) and words in str(error.value), error.value
+    assert '2.6' not in str(error.value) and '\n' not in str(error.value)

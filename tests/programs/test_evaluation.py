@@ -24,7 +24,7 @@ from tests.helpers.coarse_network import SizeRecorder
 from tests.helpers.processes import wait_until
 from tests.helpers.propagate_runs import ANY_FILE
 from util.images import read_image
-from util.masks import DAVIS_PALETTE, load_mask
+from util.masks import DAVIS_PALETTE, load_mask, save_mask
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,6 +115,24 @@ def test_masks_keep_the_palette_of_the_dataset(run, tmp_path):
         assert mask.mode == 'P'
         assert mask.getpalette()[:30] == palette
         assert mask.getpalette()[30:33] == DAVIS_PALETTE[10].tolist(), 'the rest is filled up'
+
+
+def test_an_object_that_the_first_mask_of_davis_lacks_starts_late(run, network, tmp_path, capsys):
+    tree = benchmark_trees.davis_2017(tmp_path / '2017', lengths=(6,))
+    folder = tree / 'trainval' / 'Annotations' / '480p' / 'a'
+    masks = [load_mask(path) for path in sorted(folder.glob('0*.png'))]
+    for number in (0, 1):  # object 4 appears in frame 2
+        masks[number] = masks[number] * (masks[number] == 1)
+        save_mask(folder / f'{number:05}.png', masks[number])
+    output = run(eval_davis, '--davis', tree)
+    out = capsys.readouterr().out
+    assert out.count('a: the first mask lacks object 4; it starts at frame 00002, where') == 1
+    images = images_of(tree / 'trainval' / 'JPEGImages' / '480p' / 'a')
+    given = {0: masks[0], 2: masks[2] * (masks[2] == 4)}
+    expected = reference_masks(network, images, given)
+    assert_same_masks(output / 'a', [f'{number:05}' for number in range(6)], expected)
+    report = json.loads((output / 'run.json').read_text())
+    assert len(report['videos_computed']['a']['notes']) == 1
 
 
 def test_the_default_output_is_named_after_the_split_and_others_are_as_given(

@@ -89,7 +89,7 @@ def test_each_stage_runs_with_each_launcher(data, stage, launcher, capsys):
     assert losses_in(printed).keys() == {1, 2, 3}
 
 
-def test_two_processes_equal_one_with_the_double_batch(data, tmp_path):
+def test_two_processes_equal_one_with_the_double_batch(data, tmp_path, capsys):
     one = run(data, tmp_path / 'one', '-b', 2, '-i', 2)
     argv = options(
         data, 2, '-i', 2, '--saves', tmp_path / 'two', '--log_root', tmp_path, '--id', 'x'
@@ -101,6 +101,11 @@ def test_two_processes_equal_one_with_the_double_batch(data, tmp_path):
     expected, found = weights_of(one / 'x_2.pth'), weights_of(tmp_path / 'two' / 'x' / 'x_2.pth')
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0, msg=name)
+    assert 'FutureWarning' not in done.stderr
+    checkpoint = tmp_path / 'two' / 'x' / 'x_checkpoint.pth'
+    run(data, tmp_path / 'resumed', '-i', 3, '--load_model', checkpoint)
+    words = 'warning: the training had 2 processes, now 1; its effective batch changes'
+    assert words in capsys.readouterr().out
 
 
 def test_a_killed_training_resumes_exactly(data, tmp_path, capsys):

@@ -117,7 +117,7 @@ def predict_0_and_255_for_two_objects(ground_truth, predictions):
 
 
 def predict_colours(ground_truth, predictions):
-    Image.new('RGB', (60, 40)).save(predictions / 'a' / '00001.png')
+    Image.new('RGB', (60, 40), (255, 0, 0)).save(predictions / 'a' / '00001.png')
 
 
 def shorten(ground_truth, predictions):
@@ -134,7 +134,7 @@ def shorten(ground_truth, predictions):
         (change_size, ['a/00002.png', '59x40', '60x40']),
         (predict_0_and_255_for_two_objects, ['predictions/a', '[255]', '[1, 4]']),
         (predict_colours, ['a/00001.png', 'not a mask of object ids']),
-        (shorten, ['predictions/a: 2 frames']),
+        (shorten, ['predictions/a: ground truth for 2 frames', '(--all_frames)']),
     ],
 )
 def test_scores_that_would_be_wrong_are_refused(trees, capsys, spoil, words):
@@ -145,14 +145,6 @@ def test_scores_that_would_be_wrong_are_refused(trees, capsys, spoil, words):
     assert stop.value.code == 2 and error.count('\n') == 1
     assert all(word in error for word in words), error
     assert not (trees[1] / 'scores.csv').exists()
-
-
-def test_folders_without_videos_are_refused(tmp_path, capsys):
-    for name in ('ground_truth', 'predictions'):
-        write(tmp_path / name, boxes())
-    with pytest.raises(SystemExit):
-        score.main([str(tmp_path / 'ground_truth'), str(tmp_path / 'predictions')])
-    assert 'holds no folder of masks per video' in capsys.readouterr().err
 
 
 def test_any_id_is_foreground_if_a_benchmark_is_binary(tmp_path):

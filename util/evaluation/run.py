@@ -55,6 +55,7 @@ class Outcome(NamedTuple):
     num_frames: int  # segmented
     seconds: float  # spent in the network
     error: str | None  # None if the video is finished
+    notes: list[str]  # on objects that the first mask lacks
 
 
 def evaluate(benchmark: BenchmarkOptions, options: EvaluationOptions) -> None:
@@ -126,6 +127,8 @@ def run(
         memory = distributed.gather(peak_memory(device))
     # 3. Report, in the first process.
     if distributed.is_main():
+        for note in itertools.chain(*(outcome.notes for outcome in sorted(outcomes))):
+            print(note)
         machine = {'device': device_name(device), 'peak_memory_mib': memory}
         record = {**machine, 'versions': versions(), 'settings': settings}
         report(output, scores, errors, {**rates_of(outcomes, begin), **record})
@@ -149,15 +152,15 @@ def segment_all(
         for number, video in enumerate(videos, 1):
             progress.update(label=f'{video.name} ({number} of {len(videos)})')
             watch = Stopwatch(device)
-            error = None
+            error, notes = None, []
             try:
                 with memory_advice(NO_ROOM):
-                    segment_video(
+                    notes = segment_video(
                         video, new_core(), watch, options.output, options.num_workers, progress
                     )
             except UserError as fault:
                 error = str(fault)
-            outcomes.append(Outcome(video.name, watch.laps, watch.seconds, error))
+            outcomes.append(Outcome(video.name, watch.laps, watch.seconds, error, notes))
     return outcomes
 
 
@@ -168,7 +171,7 @@ def segment_video(
     output: Path,
     num_workers: int = 2,
     progress: progressbar.ProgressBar | None = None,
-) -> None:
+) -> list[str]:
     """Segment one video and write its masks to a folder, which appears once it is complete.
 
     Arguments:
@@ -178,10 +181,13 @@ def segment_video(
         output: the parent folder of all videos' folders.
         num_workers: number of threads that read images.
         progress: advanced by one for every frame.
+    Returns:
+        Sentences on objects that start later than the masks say.
     """
     part, folder = output / f'.{video.name}.part', output / video.name
-    part.mkdir()
+    video = video.with_late_objects()
     try:
+        part.mkdir()
         save: Callable[..., None] = save_foreground
         if not video.binary:
             save = partial(save_mask, palette=read_palette(video.masks[min(video.masks)]))
@@ -193,6 +199,7 @@ def segment_video(
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+    return video.notes()
 
 
 def mean_of(videos: Sequence[BenchmarkVideo], new_core: NewCore, device: torch.device) -> Score:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from model.model import PropagationModel
+from model.weights import unpickle, why_unreadable
 from util import distributed
 from util.errors import UNREADABLE, UserError
 from util.options import PROJECT
@@ -124,8 +125,9 @@ def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Re
     """
     if not path.is_file():
         raise UserError(f'{path}: no such checkpoint (--load_model)')
+    state = None
     try:
-        state = torch.load(path, map_location='cpu', weights_only=True)
+        state = unpickle(path)
         before, iteration = state.get('config', {}), state['iteration']
         if before.get('stage', config['stage']) != config['stage']:
             raise UserError(
@@ -139,6 +141,8 @@ def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Re
         raise
     except UNREADABLE as error:
         reason = str(error).split('\n')[0][:120]
+        if state is None:
+            reason = why_unreadable(path, error)
         raise UserError(
             f'{path}: not a checkpoint that this training can resume from ({reason}); load a '
             'network file with --load_network'
@@ -153,12 +157,20 @@ def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Re
 
 def warn_of_changes(before: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Print the options that differ from the checkpoint's and that should not."""
+    if not distributed.is_main():
+        return
     for name in BINDING:
         now = plain(config[name])
         was = before.get(name, now)
         if was != now:
             restored = f'; {was} stays in force' if name in RESTORED else ''
             print(f'warning: --{name} was {was}, now {now}{restored}')
+    processes = config.get('processes')
+    if processes != before.get('processes', processes):
+        print(
+            f'warning: the training had {before["processes"]} processes, now {processes}; its '
+            'effective batch changes with them'
+        )
 
 
 def plain(value: Any) -> Any:

@@ -49,10 +49,11 @@ class Training:
         self.is_main, self.num_processes = distributed.is_main(), distributed.world_size()
         self.iteration = 0
         self.best: float | None = None
+        config = {**vars(options), 'processes': self.num_processes}
         if options.load_model:
-            self.iteration, self.best = resume(options.load_model, model, vars(options))
+            self.iteration, self.best = resume(options.load_model, model, config)
         self.saved = self.iteration
-        self.checkpoints = Checkpoints(folder, options.id, vars(options))
+        self.checkpoints = Checkpoints(folder, options.id, config)
         self.stop = stop_signal(launched=self.num_processes > 1)
         self.averages = Averages()
         self.logger = Logger(options.log_root / options.id if folder else None)

@@ -1,0 +1,94 @@
+"""A video of a benchmark: its frames, the masks that objects start from, and ground truth."""
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from dataset.sizes import Size
+from dataset.sources import ImageFolder
+from dataset.video import Video
+from util.errors import UserError
+from util.masks import load_foreground, load_mask
+
+VOID = 255  # beside smaller ids: pixels that nobody labelled
+
+
+class BenchmarkVideo(NamedTuple):
+    """One video of a benchmark; `open` reads its frames."""
+
+    name: str
+    frames: list[Path]
+    masks: dict[int, Path]  # masks that objects start from, by frame index
+    ground_truth: dict[str, Path] | None  # masks of all frames by file name; None if not public
+    required: list[str]  # names of the frames whose masks an evaluation server asks for
+    binary: bool = False  # one object: any id is foreground
+    short_side: int | None = None  # what the network gets; None keeps the size
+    resize: Callable[[torch.Tensor, Size], torch.Tensor] | None = None  # None: resize_image
+    late: dict[Path, set[int]] | None = None  # by mask, the only objects that start from it
+
+    def with_late_objects(self) -> 'BenchmarkVideo':
+        """Start the objects that the masks lack where ground truth first shows them.
+
+        YouTube-VOS gives the masks of such objects; DAVIS, in which there are none, only that of
+        the first frame. Of an added mask nothing but the new objects is read.
+        """
+        by_stem = {path.stem: path for path in (self.ground_truth or {}).values()}
+        if not {*self.masks.values()} <= {*by_stem.values()}:
+            return self  # no ground truth, or one with other ids than the masks
+        paths = [by_stem[frame.stem] for frame in self.frames]
+        with ThreadPoolExecutor() as pool:
+            ids = list(pool.map(self._ids, paths))
+        known = {VOID} if len(set().union(*ids)) > 1 else set()
+        masks, late = dict(self.masks), {}
+        for index, (path, present) in enumerate(zip(paths, ids, strict=True)):
+            if index not in self.masks and present - known:
+                masks[index], late[path] = path, present - known
+            known |= present
+        return self._replace(masks=masks, late=late)
+
+    def notes(self) -> list[str]:
+        """A sentence on each late object."""
+        return [
+            f'{self.name}: the first mask lacks object {number}; it starts at frame {path.stem}, '
+            'where ground truth first shows it'
+            for path, ids in (self.late or {}).items()
+            for number in sorted(ids)
+        ]
+
+    def open(self, num_workers: int = 2) -> Video:
+        """The frames from the first mask on."""
+        source = ImageFolder(self.frames)
+        source.num_workers = num_workers
+        return Video(
+            source,
+            self.masks,
+            self.read_mask,
+            short_side=self.short_side,
+            indices=range(min(self.masks), len(self.frames)),
+            resize=self.resize,
+        )
+
+    def read_mask(self, path: Path) -> np.ndarray:
+        """A uint8 array (H, W) of ids, or of 0 and 1 if the video is binary."""
+        mask = self._load(path)
+        if self.late and path in self.late:
+            mask = np.where(np.isin(mask, [*self.late[path]]), mask, np.uint8(0))
+        elif mask.any() and mask[mask > 0].min() < VOID:
+            mask = np.where(mask == VOID, np.uint8(0), mask)
+        if len(self.masks) == 1 and not mask.any():
+            raise UserError(f'{path}: a mask without objects; every pixel is background (0)')
+        return mask
+
+    def _ids(self, path: Path) -> set[int]:
+        """The ids in a mask; none if it cannot be read, which only matters if it is used."""
+        with contextlib.suppress(UserError):
+            return {*np.unique(self._load(path)).tolist()} - {0}
+        return set()
+
+    def _load(self, path: Path) -> np.ndarray:
+        return load_foreground(path) if self.binary else load_mask(path)
