@@ -43,7 +43,7 @@ def propagate(options: PropagationOptions) -> None:
 
 def run(options: PropagationOptions) -> None:
     # 1. Whatever can be wrong with the input is told before the network is loaded.
-    source = open_source(options.input)
+    source = open_source(options.input, options.mask)
     indices = choose_frames(options, source)
     check_direction(options, source)
     matched = match_masks(options.mask, source, indices, clean=options.clean_mask)
