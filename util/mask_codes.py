@@ -4,6 +4,7 @@ Codes are the pixels as numbers: ids, or colours as 0xRRGGBB; 0 is the backgroun
 of the mask.
 """
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,6 +130,14 @@ def transparent_entries(image: Image.Image) -> np.ndarray:
     elif isinstance(found, int):
         alpha[found] = 0
     return alpha < 128
+
+
+def any_void(masks: Iterable[Collection[int]]) -> bool:
+    """Whether 255 means "not labelled": beside smaller ids in one of these masks of a video.
+
+    masks: the ids in each of them.
+    """
+    return any(VOID in ids and any(0 < number < VOID for number in ids) for ids in masks)
 
 
 def codes_in(codes: np.ndarray) -> list[int]:

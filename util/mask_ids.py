@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from util.errors import UserError
-from util.mask_codes import DAVIS_COLOURS, GREYS, VOID
+from util.mask_codes import DAVIS_COLOURS, GREYS, VOID, any_void
 
 Ids = dict[int, int]  # code or colour -> id
 
@@ -139,9 +139,9 @@ def notes_on_palettes(by_colour: Mapping[Path, MaskFile], id_of: Mapping[Path, I
 
 
 def drop_void(numbering: Numbering) -> None:
-    """Drop id 255 if it stands beside smaller ids in one of the files."""
+    """Drop id 255 where `any_void` holds."""
     objects = {path: {*ids.values()} for path, ids in numbering.id_of.items()}
-    if not any(VOID in found and min(found) < VOID for found in objects.values()):
+    if not any_void(objects.values()):
         return
     with_void = [path for path, found in objects.items() if VOID in found]
     for path in with_void:

@@ -61,10 +61,14 @@ def load_foreground(path: str | Path) -> np.ndarray:
 
 def load_mask(path: str | Path) -> np.ndarray:
     """Read a mask of ids that a program wrote as uint8 (H, W). Colours raise UserError."""
-    codes, is_colour, *_ = read_codes(path)
-    if is_colour or codes.max(initial=0) > 255:
+    return as_ids(path, read_codes(path))
+
+
+def as_ids(path: str | Path, found: MaskCodes) -> np.ndarray:
+    """The codes of a mask file as uint8 (H, W) of ids. Colours raise UserError."""
+    if found.is_colour or found.codes.max(initial=0) > 255:
         raise UserError(f'{path}: not a mask of object ids up to 255')
-    return codes.astype(np.uint8)
+    return found.codes.astype(np.uint8)
 
 
 class MaskReader:
