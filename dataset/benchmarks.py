@@ -25,6 +25,7 @@ from dataset.sizes import Size
 from dataset.sources import ImageFolder
 from dataset.video import Video
 from util.errors import UserError
+from util.mask_codes import VOID, any_void
 from util.masks import load_foreground, load_mask
 
 SHORT_SIDE = 480  # YouTube-VOS is scaled to it
@@ -56,8 +57,10 @@ class BenchmarkVideo(NamedTuple):
         )
 
     def read_mask(self, path: Path) -> np.ndarray:
-        """A uint8 array (H, W) of ids, or of 0 and 1 if the video is binary."""
+        """A uint8 array (H, W) of ids, or of 0 and 1 if the video is binary; void becomes 0."""
         mask = load_foreground(path) if self.binary else load_mask(path)
+        if VOID in mask and any_void(np.unique(load_mask(p)).tolist() for p in self.masks.values()):
+            mask[mask == VOID] = 0
         if len(self.masks) == 1 and not mask.any():
             raise UserError(f'{path}: a mask without objects; every pixel is background (0)')
         return mask

@@ -15,6 +15,7 @@ from dataset.samples import NUM_FRAMES, RawSample, Sample, make_sample, read_ima
 from dataset.sizes import check_size, fit_mask, scaled
 from dataset.transforms import Affine, CropRange, Jitter, ResizedCrop, resize
 from util.errors import UserError
+from util.mask_codes import VOID, any_void
 from util.masks import load_mask
 
 NUM_OBJECTS = 2  # at most, in a sample
@@ -70,6 +71,7 @@ class VOSDataset:
         self.short_side = short_side
         self.bl30k = bl30k
         self.skip_divisor = skip_divisor
+        self._has_void: dict[int, bool] = {}  # by index, of videos that raised the question
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -90,6 +92,7 @@ class VOSDataset:
         _, images, masks = self.videos[index]
         chosen = sample_frames(rng, len(images), max_skip // self.skip_divisor)
         pairs = [read_pair(images[i], masks[i], self.short_side) for i in chosen]
+        self._tell_void(index, [mask for _, mask in pairs])
         for i, (image, _) in zip(chosen, pairs, strict=True):
             check_size(images[i], image.shape[:2], pairs[0][0].shape[:2])
         crops = crops or (BL30K_CROPS if self.bl30k else CROPS)
@@ -103,7 +106,23 @@ class VOSDataset:
         """Any one frame of a video as it is, its mask, and the path of the frame."""
         _, images, masks = self.videos[index]
         i = int(rng.integers(len(images)))
-        return *read_pair(images[i], masks[i], self.short_side), images[i]
+        image, mask = read_pair(images[i], masks[i], self.short_side)
+        self._tell_void(index, [mask])
+        return image, mask, images[i]
+
+    def _tell_void(self, index: int, masks: Sequence[np.ndarray]) -> None:
+        """Give another id, in-place, to an object 255 in masks of a video, so that 255 is void."""
+        ids = [np.unique(mask).tolist() for mask in masks]
+        if not any(VOID in found for found in ids) or any_void(ids):
+            return
+        if index not in self._has_void:  # other masks may show what 255 means
+            files = self.videos[index].masks
+            every = (np.unique(load_mask(files[i])).tolist() for i in range(len(files)))
+            self._has_void[index] = any_void(every)
+        if not self._has_void[index]:
+            unused = min({*range(1, VOID)}.difference(*ids))
+            for mask in masks:
+                mask[mask == VOID] = unused
 
 
 def augment(
@@ -142,8 +161,10 @@ def sample_frames(rng: np.random.Generator, num_frames: int, max_skip: int) -> l
 def choose_objects(
     rng: np.random.Generator, masks: Sequence[np.ndarray], num_objects: int, bl30k: bool = False
 ) -> list[int]:
-    """Up to `num_objects` ids that the first of the masks shows, in random order."""
+    """Up to `num_objects` ids that the first of the masks shows, in random order, but not void."""
     ids = [int(i) for i in np.unique(masks[0]) if i]
+    if VOID in ids and any_void(np.unique(mask).tolist() for mask in masks):
+        ids.remove(VOID)
     if bl30k:
         ids = [i for i in ids if is_large_enough(i, masks)]
     return [int(i) for i in rng.permutation(ids)[:num_objects]]
