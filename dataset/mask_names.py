@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from string import digits
 from typing import NamedTuple
 
 from dataset.layout import left_out, list_images
@@ -35,14 +36,14 @@ class FrameNames:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
         self.index_of = {name: index for index, name in enumerate(names)}
-        common = os.path.commonprefix(list(names))  # noqa: RUF071, characters are meant
-        self.prefix = common.rstrip('0123456789')
+        self.prefix, self.suffix = around_numbers(names)
         numbers = [self.number(name) for name in names]
         count = Counter(numbers)
         self.by_number = {n: index for index, n in enumerate(numbers) if count[n] == 1}
 
     def number(self, name: str, pattern: re.Pattern[str] = NUMBERED) -> int | None:
-        found = pattern.fullmatch(plain(name).removeprefix(self.prefix))
+        middle = plain(name).removeprefix(self.prefix).removesuffix(self.suffix)
+        found = pattern.fullmatch(middle)
         return int(found[1]) if found else None
 
     def find(self, name: str, pattern: re.Pattern[str] = NUMBERED) -> int | None:
@@ -52,6 +53,15 @@ class FrameNames:
                 return self.index_of[exact]
         number = self.number(name, pattern)
         return None if number is None else self.by_number.get(number)
+
+
+def around_numbers(names: Sequence[str]) -> tuple[str, str]:
+    """What all names begin with and end with, up to the numbers in which they differ."""
+    if len(names) < 2:
+        return '', ''
+    backwards = [name[::-1] for name in names]
+    start, end = (os.path.commonprefix(n) for n in (list(names), backwards))  # noqa: RUF071
+    return start.rstrip(digits), end.rstrip(digits)[::-1]
 
 
 def plain(name: str) -> str:

@@ -80,7 +80,7 @@ class VOSDataset:
         """A sample of video `index`; max_skip is the largest distance between its frames."""
         for _ in range(MAX_TRIES):
             raw = self.draw_frames(index, rng, max_skip)
-            ids = choose_objects(rng, raw.masks, NUM_OBJECTS, self.bl30k)
+            ids = choose_objects(rng, raw.masks, NUM_OBJECTS, self.bl30k, has_void=True)
             if ids:
                 break
         return make_sample(raw, ids, NUM_OBJECTS)
@@ -159,11 +159,18 @@ def sample_frames(rng: np.random.Generator, num_frames: int, max_skip: int) -> l
 
 
 def choose_objects(
-    rng: np.random.Generator, masks: Sequence[np.ndarray], num_objects: int, bl30k: bool = False
+    rng: np.random.Generator,
+    masks: Sequence[np.ndarray],
+    num_objects: int,
+    bl30k: bool = False,
+    has_void: bool = False,
 ) -> list[int]:
-    """Up to `num_objects` ids that the first of the masks shows, in random order, but not void."""
+    """Up to `num_objects` ids that the first of the masks shows, in random order, but not void.
+
+    has_void: 255 is void even if the masks show no smaller ids, since they were cropped.
+    """
     ids = [int(i) for i in np.unique(masks[0]) if i]
-    if VOID in ids and any_void(np.unique(mask).tolist() for mask in masks):
+    if VOID in ids and (has_void or any_void(np.unique(mask).tolist() for mask in masks)):
         ids.remove(VOID)
     if bl30k:
         ids = [i for i in ids if is_large_enough(i, masks)]
