@@ -21,9 +21,8 @@ def list_images(folder: Path, without: Path | None = None) -> list[Path]:
 
     without: a file that is not listed even if it lies there.
     """
-    place = without.resolve() if without else None
-    is_inside = place is not None and place.parent == folder.resolve()
-    files = list_files(folder, SUFFIXES, place.name if place and is_inside else None)
+    place, name = os.path.split(os.path.realpath(without or ''))
+    files = list_files(folder, SUFFIXES, name if place == os.path.realpath(folder) else None)
     if not files:
         raise UserError(f'{folder}: no images in it ({", ".join(SUFFIXES)})')
     return files

@@ -112,8 +112,10 @@ class VOSDataset:
 
     def _tell_void(self, index: int, masks: Sequence[np.ndarray]) -> None:
         """Give another id, in-place, to an object 255 in masks of a video, so that 255 is void."""
+        if not any((mask == VOID).any() for mask in masks):
+            return
         ids = [np.unique(mask).tolist() for mask in masks]
-        if not any(VOID in found for found in ids) or any_void(ids):
+        if any_void(ids):
             return
         if index not in self._has_void:  # other masks may show what 255 means
             files = self.videos[index].masks
