@@ -13,9 +13,8 @@ from dataset.sizes import Size
 from dataset.sources import ImageFolder
 from dataset.video import Video
 from util.errors import UserError
+from util.mask_codes import VOID, any_void
 from util.masks import load_foreground, load_mask
-
-VOID = 255  # beside smaller ids: pixels that nobody labelled
 
 
 class BenchmarkVideo(NamedTuple):
@@ -43,7 +42,7 @@ class BenchmarkVideo(NamedTuple):
         paths = [by_stem[frame.stem] for frame in self.frames]
         with ThreadPoolExecutor() as pool:
             ids = list(pool.map(self._ids, paths))
-        known = {VOID} if len(set().union(*ids)) > 1 else set()
+        known = {VOID} if any_void(ids) else set()
         masks, late = dict(self.masks), {}
         for index, (path, present) in enumerate(zip(paths, ids, strict=True)):
             if index not in self.masks and present - known:
@@ -74,11 +73,11 @@ class BenchmarkVideo(NamedTuple):
         )
 
     def read_mask(self, path: Path) -> np.ndarray:
-        """A uint8 array (H, W) of ids, or of 0 and 1 if the video is binary."""
+        """A uint8 array (H, W) of ids, or of 0 and 1 if the video is binary; void becomes 0."""
         mask = self._load(path)
         if self.late and path in self.late:
             mask = np.where(np.isin(mask, [*self.late[path]]), mask, np.uint8(0))
-        elif mask.any() and mask[mask > 0].min() < VOID:
+        elif VOID in mask and any_void(map(self._ids, self.masks.values())):
             mask = np.where(mask == VOID, np.uint8(0), mask)
         if len(self.masks) == 1 and not mask.any():
             raise UserError(f'{path}: a mask without objects; every pixel is background (0)')

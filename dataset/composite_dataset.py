@@ -53,7 +53,7 @@ class CompositeDataset:
                 if rng.random() < CAMOUFLAGED:
                     layers = camouflage(rng, layers, raw.images[0])
                 paste(rng, layers, raw.images, raw.masks, first=int(rng.random() < LATE))
-            ids = choose_objects(rng, raw.masks, NUM_OBJECTS)
+            ids = choose_objects(rng, raw.masks, NUM_OBJECTS, has_void=True)
             if ids:
                 break
         if rng.random() < RECOLOURED:
@@ -86,7 +86,7 @@ class CompositeDataset:
         """The thing to paste: one layer (see dataset.cutouts) per frame."""
         if rng.random() < FROM_VIDEOS:
             raw = self.videos.draw_frames(int(rng.integers(len(self.videos))), rng, max_skip)
-            ids = choose_objects(rng, raw.masks, 1)
+            ids = choose_objects(rng, raw.masks, 1, has_void=True)
             if ids:
                 return cut_out(raw, ids[0])
         path = self.cutouts[int(rng.integers(len(self.cutouts)))]

@@ -12,15 +12,31 @@ from util.files import list_files, natural_key
 from util.images import SUFFIXES
 
 IMAGE_SUFFIXES, MASK_SUFFIXES = ('.jpg', '.jpeg'), ('.png',)  # in training sets
+CLUTTER = ('.db', '.ini')  # what Windows leaves in folders of images
 TREE = ('JPEGImages', 'Annotations')  # frames and masks, one folder per video in each
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The image files of a folder in natural order. Raises UserError if there are none."""
-    files = list_files(folder, SUFFIXES)
+def list_images(folder: Path, without: Path | None = None) -> list[Path]:
+    """The image files of a folder in natural order. Raises UserError if there are none.
+
+    without: a file that is not listed even if it lies there.
+    """
+    place, name = os.path.split(os.path.realpath(without or ''))
+    files = list_files(folder, SUFFIXES, name if place == os.path.realpath(folder) else None)
     if not files:
         raise UserError(f'{folder}: no images in it ({", ".join(SUFFIXES)})')
     return files
+
+
+def left_out(folder: Path) -> list[str]:
+    """A sentence on the files of a folder that `list_images` does not list, if there are any."""
+    kinds: dict[str, list[str]] = {}
+    for path in sorted(folder.iterdir()):
+        suffix = path.suffix.lower()
+        if suffix not in (*SUFFIXES, *CLUTTER) and path.name[0] != '.' and path.is_file():
+            kinds.setdefault(suffix, []).append(path.name)
+    named = [f'{names[0]} ({len(names)} {suffix} in all)' for suffix, names in kinds.items()]
+    return [f'{folder}: left out, as they are not read: {", ".join(named)}'] if named else []
 
 
 def list_frames(folder: Path) -> list[Path]:
@@ -61,45 +77,6 @@ def check_one_mask_per_frame(frames: Sequence[Path], masks: Sequence[Path]) -> N
         if lacking:
             folder = files[0].parent
             raise UserError(f'{folder}: {min(lacking)} is missing ({len(lacking)} in all)')
-
-
-def masks_by_name(folder: Path, names: Sequence[str], indices: range) -> dict[int, Path]:
-    """The masks in a folder by the index of their frame.
-
-    A mask belongs to the frame of the same name or, where names are numbers, of the same number.
-
-    Arguments:
-      names: those of all frames of the video.
-      indices: the frames that are chosen; a mask for another frame inside their range is refused.
-    """
-    index_of = {name: index for index, name in enumerate(names)}
-    by_number = {int(name): index for name, index in index_of.items() if name.isdecimal()}
-    masks: dict[int, Path] = {}
-    for file in list_images(folder):
-        number = by_number.get(int(file.stem)) if file.stem.isdecimal() else None
-        index = index_of.get(file.stem, number)
-        if index is None:
-            raise UserError(
-                f'{file}: a mask for a frame that is not there; frames are named {names[0]} to '
-                f'{names[-1]}'
-            )
-        if index in indices:
-            if index in masks:
-                files = f'{masks[index].name} and {file.name}'
-                raise UserError(f'{folder}: {files} are masks for one frame; remove one')
-            masks[index] = file
-        elif index in range(indices.start, indices.stop):
-            raise UserError(
-                f'{file}: a stride of {indices.step} leaves out its frame; choose a stride and a '
-                'start that include it, or remove the mask',
-                parameter='stride',
-            )
-    if not masks:
-        raise UserError(
-            f'{folder}: none of its masks is for a frame between the chosen start and end',
-            parameter='start',
-        )
-    return dict(sorted(masks.items()))
 
 
 class TreeFolders(NamedTuple):

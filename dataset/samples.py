@@ -10,6 +10,7 @@ import torch
 
 from util.errors import UserError
 from util.images import image_size, read_image
+from util.mask_codes import VOID
 
 NUM_FRAMES = 3
 
@@ -18,7 +19,7 @@ class Sample(TypedDict):
     """What training takes: a dict, so that a DataLoader can make batches of it."""
 
     frames: torch.Tensor  # (T, 3, H, W) float32 in [0, 1]
-    masks: torch.Tensor  # (T, H, W) int64, from 0 (background) to K
+    masks: torch.Tensor  # (T, H, W) int64, from 0 (background) to K, or VOID
     valid: torch.Tensor  # (K,) float32, 1 for each object that the sample has; these come first
     name: str  # the files that it was made of
 
@@ -27,7 +28,7 @@ class RawSample(NamedTuple):
     """The augmented frames of a sample, with the ids of their files."""
 
     images: list[np.ndarray]  # T of uint8 (H, W, 3)
-    masks: list[np.ndarray]  # T of uint8 (H, W)
+    masks: list[np.ndarray]  # T of uint8 (H, W); VOID where nobody labelled a pixel
     name: str
 
 
@@ -47,8 +48,12 @@ def read_image_fast(path: Path) -> np.ndarray:
 
 
 def make_sample(raw: RawSample, ids: Sequence[int], num_objects: int) -> Sample:
-    """Turn frames into tensors; the given ids, `num_objects` at most, become objects 1, 2, ..."""
+    """Turn frames into tensors; the given ids, `num_objects` at most, become objects 1, 2, ...
+
+    VOID stays, the others become background.
+    """
     object_of_id = np.zeros(256, np.int64)
+    object_of_id[VOID] = VOID
     object_of_id[list(ids)] = range(1, len(ids) + 1)
     valid = torch.zeros(num_objects)
     # a sample without objects marks object 1 valid, with an empty mask, as the published code does

@@ -63,10 +63,16 @@ def fit_mask(path: Path, mask: np.ndarray, size: Size) -> np.ndarray:
 
 
 def check_fit(path: Path, size: Sequence[int], frame_size: Size) -> None:
+    """Raise UserError if a mask's size differs from its frame's by more than one pixel."""
     if max(abs(a - b) for a, b in zip(size, frame_size, strict=True)) > 1:
+        (height, width), (frame_height, frame_width) = size, frame_size
+        advice = 'scale it with nearest neighbour'
+        is_turned = (height < width) != (frame_height < frame_width)
+        if is_turned and abs(height * frame_height - width * frame_width) <= max(frame_size):
+            scale = '' if max(size) == max(frame_size) else f' and {advice}'
+            advice = f'it looks turned by 90 degrees; turn it{scale}'
         raise UserError(
-            f'{path}: the mask is {describe(size)}, its frame {describe(frame_size)}; scale it '
-            'with nearest neighbour'
+            f'{path}: the mask is {describe(size)}, its frame {describe(frame_size)}; {advice}'
         )
 
 

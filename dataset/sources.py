@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from dataset.layout import list_images
+from dataset.layout import left_out, list_images
 from dataset.sizes import Size, check_size
 from dataset.video_file import VideoFile
 from util.errors import UserError
@@ -40,11 +40,18 @@ class Source(Protocol):
         """Callables that each return the next of these frames, or None once there are no more."""
 
 
-def open_source(spec: str | Path) -> Source:
-    """Open a folder of images, a video file or the number of a camera. Raises UserError."""
-    path = Path(spec)
+def open_source(spec: str | Path, mask: str | Path | None = None) -> Source:
+    """Open a folder of images, a video file or the number of a camera. Raises UserError.
+
+    mask: a file that is not a frame even if it lies in that folder.
+    """
+    path, mask = Path(spec), mask and Path(mask)
     if path.is_dir():
-        return ImageFolder(list_images(path))
+        if mask and mask.is_dir() and mask.samefile(path):
+            raise UserError(f'{path}: frames and masks in one folder; move the masks to their own')
+        source = ImageFolder(list_images(path, mask or None))
+        source.notes = left_out(path)
+        return source
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
             raise UserError(f'{path}: a single image; give a video, or the folder of all images')
@@ -65,6 +72,7 @@ class ImageFolder:
         self.files = dict(enumerate(files))
         self.names: Sequence[str] = [file.stem for file in files]
         self.fps = fps
+        self.notes: list[str] = []  # sentences to tell the user
         self.size = image_size(files[0])
         for file in files[1:]:
             check_size(file, image_size(file), self.size)

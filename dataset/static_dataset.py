@@ -12,6 +12,7 @@ from dataset.sizes import fit_mask, size_for_network
 from dataset.tps import ThinPlateWarp
 from dataset.transforms import Affine, Jitter, Window, flip, resize
 from util.images import open_image
+from util.mask_codes import VOID, any_void, codes_in, read_drawn_codes
 
 WARPED = 0.33  # share of the views that are warped
 
@@ -65,20 +66,25 @@ def draw_view(
 
 
 def read_pair(image_path: Path, mask_path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read an image, uint8 (H, W, 3), and its mask, uint8 (H, W) of 0 and 1."""
+    """Read an image, uint8 (H, W, 3), and its mask, uint8 (H, W) of 0, 1 and VOID."""
     image = read_image_fast(image_path)
     return image, fit_mask(mask_path, read_foreground(mask_path), image.shape[:2])
 
 
 def read_foreground(path: Path) -> np.ndarray:
-    """Read the mask of one object: uint8 (H, W) of 0 and 1.
+    """Read the mask of one object: uint8 (H, W) of 0 and 1, and VOID in indexed files.
 
     Grey and RGB masks are cut at half of white. Indexed ones, and grey ones without a bright pixel,
     hold ids; any id is the object.
     """
     with open_image(path) as image:
         image = ImageOps.exif_transpose(image)
-        if image.mode == 'P':
-            return (np.array(image) > 0).astype(np.uint8)
+        is_indexed = image.mode == 'P'
         values = np.array(image.convert('L'))
+    if is_indexed:
+        found = read_drawn_codes(path)
+        values = (found.codes > 0).astype(np.uint8)
+        if not found.is_colour and any_void([codes_in(found.codes)]):
+            values[found.codes == VOID] = VOID
+        return values
     return (values > (127 if values.max(initial=0) > 127 else 0)).astype(np.uint8)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from dataset.layout import masks_by_name
+from dataset.mask_names import check_is_image, check_name, masks_by_name
 from dataset.sizes import (
     Size,
     check_fit,
@@ -27,7 +27,9 @@ from dataset.sizes import (
     size_for_network,
 )
 from dataset.sources import ReadJob, Source, open_source
+from dataset.video_file import VideoFile
 from util.errors import UserError
+from util.mask_ids import some
 from util.masks import MaskReader
 from util.parallel import prefetch
 
@@ -119,7 +121,7 @@ class MatchedMasks(NamedTuple):
 
     paths: dict[int, Path]  # frame index -> mask; only masks that show an object
     reader: MaskReader
-    notes: list[str]  # messages for the user about masks that were scaled or cleaned
+    notes: list[str]  # messages for the user: what was left out, guessed, scaled or cleaned
 
 
 def open_video(spec: str | Path, masks: str | Path, *, short_side: int | None = 480) -> Video:
@@ -134,7 +136,7 @@ def open_video(spec: str | Path, masks: str | Path, *, short_side: int | None = 
     Raises:
         UserError: something cannot be read, or the masks do not match the frames.
     """
-    source = open_source(spec)
+    source = open_source(spec, masks)
     matched = match_masks(masks, source, all_indices(source))
     indices = all_indices(source)[min(matched.paths) :]
     return Video(source, matched.paths, matched.reader.read, short_side=short_side, indices=indices)
@@ -161,14 +163,25 @@ def match_masks(
     path = Path(path)
     if not path.exists():
         raise UserError(f'{path}: no such mask; give an image or a folder', parameter='mask')
+    notes: list[str] = list(getattr(source, 'notes', ()))
     if path.is_file():
+        check_is_image(path)
+        if not source.is_live:
+            check_name(path, source.names, indices[0])
         masks = {indices[0]: path}
     elif source.is_live:
         raise UserError(f'{path}: for a camera, give a single mask, for its first frame')
     else:
-        masks = masks_by_name(path, source.names, indices)
+        is_counted = isinstance(source, VideoFile)
+        masks, found = masks_by_name(path, source.names, indices, is_counted=is_counted)
+        notes += found
     reader = MaskReader(list(masks.values()), clean=clean)
-    notes = [*reader.cleaned, *check_sizes(masks.values(), reader, source.size)]
+    notes += [*reader.notes, *check_sizes(masks.values(), reader, source.size)]
+    empty = [mask for mask in masks.values() if not reader.ids[mask]]
+    if empty:
+        notes.append(
+            f'{some(empty)}: without objects, which says nothing; objects are followed through'
+        )
     shown = {index: mask for index, mask in masks.items() if reader.ids[mask]}
     return MatchedMasks(shown, reader, notes)
 

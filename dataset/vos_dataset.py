@@ -15,6 +15,7 @@ from dataset.samples import NUM_FRAMES, RawSample, Sample, make_sample, read_ima
 from dataset.sizes import check_size, fit_mask, scaled
 from dataset.transforms import Affine, CropRange, Jitter, ResizedCrop, resize
 from util.errors import UserError
+from util.mask_codes import VOID, any_void
 from util.masks import load_mask
 
 NUM_OBJECTS = 2  # maximum number of objects in a sample
@@ -74,6 +75,7 @@ class VOSDataset:
         self.short_side = short_side
         self.bl30k = bl30k
         self.skip_divisor = skip_divisor
+        self._has_void: dict[int, bool] = {}  # by index, of videos that raised the question
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -82,7 +84,7 @@ class VOSDataset:
         """Draw a sample from video `index`, with frames at most `max_skip` apart."""
         for _ in range(MAX_TRIES):
             raw = self.draw_frames(index, rng, max_skip)
-            ids = choose_objects(rng, raw.masks, NUM_OBJECTS, self.bl30k)
+            ids = choose_objects(rng, raw.masks, NUM_OBJECTS, self.bl30k, has_void=True)
             if ids:
                 break
         return make_sample(raw, ids, NUM_OBJECTS)
@@ -101,6 +103,7 @@ class VOSDataset:
         _, images, masks = self.videos[index]
         chosen = sample_frames(rng, len(images), max_skip // self.skip_divisor)
         pairs = [read_pair(images[i], masks[i], self.short_side) for i in chosen]
+        self._tell_void(index, [mask for _, mask in pairs])
         for i, (image, _) in zip(chosen, pairs, strict=True):
             check_size(images[i], image.shape[:2], pairs[0][0].shape[:2])
         crops = crops or (BL30K_CROPS if self.bl30k else CROPS)
@@ -114,7 +117,25 @@ class VOSDataset:
         """Draw one frame of a video, without augmentation: its image, its mask and its path."""
         _, images, masks = self.videos[index]
         i = int(rng.integers(len(images)))
-        return *read_pair(images[i], masks[i], self.short_side), images[i]
+        image, mask = read_pair(images[i], masks[i], self.short_side)
+        self._tell_void(index, [mask])
+        return image, mask, images[i]
+
+    def _tell_void(self, index: int, masks: Sequence[np.ndarray]) -> None:
+        """Give another id, in-place, to an object 255 in masks of a video, so that 255 is void."""
+        if not any((mask == VOID).any() for mask in masks):
+            return
+        ids = [np.unique(mask).tolist() for mask in masks]
+        if any_void(ids):
+            return
+        if index not in self._has_void:  # other masks may show what 255 means
+            files = self.videos[index].masks
+            every = (np.unique(load_mask(files[i])).tolist() for i in range(len(files)))
+            self._has_void[index] = any_void(every)
+        if not self._has_void[index]:
+            unused = min({*range(1, VOID)}.difference(*ids))
+            for mask in masks:
+                mask[mask == VOID] = unused
 
 
 def augment(
@@ -152,10 +173,19 @@ def sample_frames(rng: np.random.Generator, num_frames: int, max_skip: int) -> l
 
 
 def choose_objects(
-    rng: np.random.Generator, masks: Sequence[np.ndarray], num_objects: int, bl30k: bool = False
+    rng: np.random.Generator,
+    masks: Sequence[np.ndarray],
+    num_objects: int,
+    bl30k: bool = False,
+    has_void: bool = False,
 ) -> list[int]:
-    """Draw up to `num_objects` of the ids in the first mask, in random order."""
+    """Draw up to `num_objects` of the ids in the first mask, in random order; void is no object.
+
+    has_void: 255 is void even if these masks, which were cropped, show no smaller ids.
+    """
     ids = [int(i) for i in np.unique(masks[0]) if i]
+    if VOID in ids and (has_void or any_void(np.unique(mask).tolist() for mask in masks)):
+        ids.remove(VOID)
     if bl30k:
         ids = [i for i in ids if is_large_enough(i, masks)]
     return [int(i) for i in rng.permutation(ids)[:num_objects]]

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from util.mask_codes import VOID
+
 BOOTSTRAP = 20_000, 70_000  # iterations
 FINAL_FRACTION = 0.15
 
@@ -23,15 +25,23 @@ def kept_fraction(iteration: int, bootstrap: tuple[int, int] = BOOTSTRAP) -> flo
     return FINAL_FRACTION + (1 - FINAL_FRACTION) * min(max(rest, 0.0), 1.0)
 
 
-def bootstrapped_cross_entropy(logits: Tensor, target: Tensor, fraction: float) -> Tensor:
+def bootstrapped_cross_entropy(
+    logits: Tensor, target: Tensor, fraction: float, num_labelled: int
+) -> Tensor:
     """Mean cross entropy over the hardest `fraction` of the pixels of one frame of one sample.
 
-    logits (C, H, W), target (H, W) of channel numbers.
+    Arguments:
+        logits: (C, H, W).
+        target: (H, W) of channel numbers; VOID takes no part.
+        fraction: of the pixels that are not VOID.
+        num_labelled: the number of these.
     """
-    loss = F.cross_entropy(logits[None].float(), target[None], reduction='none').flatten()
+    loss = F.cross_entropy(
+        logits[None].float(), target[None], reduction='none', ignore_index=VOID
+    ).flatten()  # 0 in void
     if fraction >= 1:
-        return loss.mean()
-    return loss.topk(int(len(loss) * fraction), sorted=False).values.mean()
+        return loss.sum() / max(num_labelled, 1)
+    return loss.topk(max(int(num_labelled * fraction), 1), sorted=False).values.mean()
 
 
 def propagation_loss(logits: Tensor, target: Tensor, valid: Tensor, fraction: float) -> Tensor:
@@ -39,15 +49,16 @@ def propagation_loss(logits: Tensor, target: Tensor, valid: Tensor, fraction: fl
 
     Arguments:
         logits: (B, T-1, K+1, H, W).
-        target: (B, T-1, H, W) of ids 0..K.
+        target: (B, T-1, H, W) of ids 0..K, VOID where nobody knows.
         valid: (B, K), 0 where a sample has no such object. Objects fill the channels from the
             first; channels beyond them are left out.
         fraction: see `bootstrapped_cross_entropy`.
     """
-    num_channels = (1 + valid.sum(1).int()).tolist()  # B; all in one transfer from the device
+    num_channels, num_labelled = 1 + valid.sum(1).long(), (target != VOID).flatten(2).sum(2)
+    counts = torch.cat([num_channels[:, None], num_labelled], 1).tolist()  # one transfer
     losses = [
-        bootstrapped_cross_entropy(logits[b, t, : num_channels[b]], target[b, t], fraction)
-        for b in range(logits.shape[0])
+        bootstrapped_cross_entropy(logits[b, t, :channels], target[b, t], fraction, labelled[t])
+        for b, (channels, *labelled) in enumerate(counts)
         for t in range(logits.shape[1])
     ]
     return torch.stack(losses).sum() / len(logits)
@@ -56,9 +67,10 @@ def propagation_loss(logits: Tensor, target: Tensor, valid: Tensor, fraction: fl
 def intersection_and_union(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Count the pixels of prediction and ground truth per object, over all samples and frames.
 
-    logits (B, T-1, K+1, H, W), target (B, T-1, H, W) of ids 0..K. Returns two int64 tensors (K,).
+    logits (B, T-1, K+1, H, W), target (B, T-1, H, W) of ids 0..K; pixels that are VOID in it do not
+    count. Returns two int64 tensors (K,).
     """
-    predicted = logits.argmax(2)
+    predicted = torch.where(target == VOID, 0, logits.argmax(2))
     ids = torch.arange(1, logits.shape[2], device=logits.device).view(-1, 1, 1, 1, 1)
     a, b = predicted[None] == ids, target[None] == ids  # K, B, T-1, H, W
     return (a & b).flatten(1).sum(1), (a | b).flatten(1).sum(1)

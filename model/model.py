@@ -88,8 +88,8 @@ class PropagationModel:
         """Update the weights once.
 
         Arguments:
-            batch: 'frames' (B, T, 3, H, W) in [0, 1], 'masks' (B, T, H, W) of ids 0..K, 'valid'
-                (B, K), 0 where a sample has no such object, and 'name', one per sample.
+            batch: 'frames' (B, T, 3, H, W) in [0, 1], 'masks' (B, T, H, W) of ids 0..K or VOID,
+                'valid' (B, K), 0 where a sample has no such object, and 'name', one per sample.
             iteration: the number of updates before this one.
         Returns:
             What to log: 'loss'; 'p', the fraction of the pixels that counted; 'lr'; lists of the

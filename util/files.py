@@ -60,17 +60,21 @@ def natural_key(name: str | Path) -> list[tuple[int, str]]:
     return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
-def list_files(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
+def list_files(
+    folder: str | Path, suffixes: Collection[str], without: str | None = None
+) -> list[Path]:
     """List the files of a folder with one of these suffixes (lower case), in natural order.
 
-    Hidden files are left out. Raises UserError if two files differ only in their suffix, because
-    their results would have the same name.
+    Hidden files are left out, and so is the one named `without`. Raises UserError if two files
+    differ only in their suffix, because their results would have the same name.
     """
     files = sorted(
         (
             entry
             for entry in Path(folder).iterdir()
-            if entry.suffix.lower() in suffixes and not entry.name.startswith('.')
+            if entry.suffix.lower() in suffixes
+            and not entry.name.startswith('.')
+            and entry.name != without
         ),
         key=lambda entry: natural_key(entry.name),
     )

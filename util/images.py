@@ -9,7 +9,8 @@ from PIL import Image, ImageOps
 
 from util.errors import UserError
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+JPEG_SUFFIXES = ('.jpg', '.jpeg', '.jfif')
+SUFFIXES = (*JPEG_SUFFIXES, '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm')
 # Accepted whatever the suffix says. Not all that Pillow knows: for EPS it would run Ghostscript.
 FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'GIF', 'TIFF', 'PPM')
 ANIMATED = ('PNG', 'WEBP', 'GIF', 'TIFF')  # without MPO: a JPEG with previews after the picture

@@ -1,33 +1,30 @@
 """Index masks: reading them from whatever people have, and writing them.
 
-A mask is a (H, W) array of object ids, 0 for the background. Codes are the pixels of a mask file
-as numbers: ids, or colours as 0xRRGGBB. Legend: H W the size of the mask.
+A mask is a (H, W) array of object ids, 0 for the background. Legend: H W the size of the mask.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from util.errors import UserError
 from util.files import atomic_write
-from util.images import open_image
+from util.images import JPEG_SUFFIXES, open_image
+from util.mask_codes import (
+    DAVIS_PALETTE,
+    VOID,
+    MaskCodes,
+    codes_in,
+    palette_of,
+    read_codes,
+    read_drawn_codes,
+)
+from util.mask_ids import MaskFile, number_objects, some
 from util.soft_masks import has_noise, is_soft, snap
 
-
-def voc_palette() -> np.ndarray:
-    """PASCAL VOC's palette, uint8 (256, 3); DAVIS's palette begins with the same colours."""
-    index = np.arange(256)  # its bits are spread over the three channels
-    palette = np.zeros((256, 3), int)
-    for bit in range(8):
-        for channel in range(3):
-            palette[:, channel] |= ((index >> (3 * bit + channel)) & 1) << (7 - bit)
-    return palette.astype(np.uint8)
-
-
-DAVIS_PALETTE = voc_palette()
+FULL_16_BIT = 0xFFFF  # white in a 16-bit matte
 
 
 def save_mask(
@@ -50,11 +47,7 @@ def save_mask(
 def read_palette(path: str | Path) -> np.ndarray:
     """The palette of an indexed mask file, uint8 (256, 3); DAVIS_PALETTE if it has none."""
     with open_image(path) as image:
-        colours = image.getpalette() if image.mode == 'P' else None
-    palette = DAVIS_PALETTE.copy()
-    if colours:
-        palette.flat[: len(colours)] = colours
-    return palette
+        return palette_of(image)
 
 
 def load_foreground(path: str | Path) -> np.ndarray:
@@ -68,41 +61,14 @@ def load_foreground(path: str | Path) -> np.ndarray:
 
 def load_mask(path: str | Path) -> np.ndarray:
     """Read a mask of ids that a program wrote as uint8 (H, W). Colours raise UserError."""
-    codes, is_colour = read_codes(path)
-    if is_colour or codes.max(initial=0) > 255:
+    return as_ids(path, read_codes(path))
+
+
+def as_ids(path: str | Path, found: MaskCodes) -> np.ndarray:
+    """The codes of a mask file as uint8 (H, W) of ids. Colours raise UserError."""
+    if found.is_colour or found.codes.max(initial=0) > 255:
         raise UserError(f'{path}: not a mask of object ids up to 255')
-    return codes.astype(np.uint8)
-
-
-class MaskCodes(NamedTuple):
-    """What `read_codes` finds in a mask file."""
-
-    codes: np.ndarray  # H, W int32; 0 for the background
-    is_colour: bool  # whether the codes are colours rather than ids
-
-
-def read_codes(path: str | Path) -> MaskCodes:
-    """Read a mask file of any kind, turned upright as its EXIF orientation says.
-
-    Modes P, L, 1, I and I;16 hold ids. RGB, RGBA, LA and PA hold colours, where black and pixels
-    that are more transparent than opaque are background. Others raise UserError.
-    """
-    with open_image(path) as image:
-        image = ImageOps.exif_transpose(image)
-        if image.mode in ('P', 'L', '1') or image.mode.startswith('I'):
-            return MaskCodes(np.array(image).astype(np.int32), is_colour=False)
-        if image.mode not in ('RGB', 'RGBA', 'LA', 'PA'):
-            raise UserError(
-                f'{path}: a mask cannot be {image.mode}; save it as an indexed, grey or RGB PNG'
-            )
-        rgba = np.array(image.convert('RGBA')).astype(np.int32)
-    codes = rgba[..., 0] << 16 | rgba[..., 1] << 8 | rgba[..., 2]
-    return MaskCodes(np.where(rgba[..., 3] < 128, 0, codes), is_colour=True)
-
-
-def codes_in(codes: np.ndarray) -> list[int]:
-    """The distinct codes in a mask, sorted, without the background."""
-    return np.unique(codes[codes != 0]).tolist()
+    return found.codes.astype(np.uint8)
 
 
 class MaskReader:
@@ -113,68 +79,73 @@ class MaskReader:
         clean: snap soft borders to solid areas instead of refusing them.
 
     Attributes:
-        ids: dict path -> the ids in that mask, sorted.
+        ids: dict path -> the ids in that mask, sorted. Which they are: `util.mask_ids`.
         sizes: dict path -> (H, W).
-        colours: dict '#rrggbb' -> id, empty if the masks hold ids. Ids follow red, green and blue
-            over all masks, so that a colour is the same object in each of them.
-        cleaned: a sentence on each mask that was snapped.
+        colours: dict '#rrggbb' -> id, empty if the masks hold ids. A colour is the same object in
+            each of them.
+        notes: sentences on masks that were snapped, or read otherwise than one might expect.
 
     Raises UserError for masks without objects, with soft borders, or with ids over 255.
     """
 
     def __init__(self, paths: Sequence[Path], *, clean: bool = False) -> None:
         self.sizes: dict[Path, tuple[int, int]] = {}
-        self.cleaned: list[str] = []
+        self.notes: list[str] = []
         self._soft: set[Path] = set()
         # 1. Read every mask once.
-        codes_of: dict[Path, list[int]] = {}
-        examples: dict[bool, Path] = {}  # whether a mask holds colours -> a mask of that kind
+        files: dict[Path, MaskFile] = {}
+        backgrounds: dict[Path, int] = {}
         for path in paths:
-            codes, is_colour = read_codes(path)
-            height, width = codes.shape
+            found = read_drawn_codes(path)
+            height, width = found.codes.shape
             self.sizes[path] = height, width
-            if has_soft_borders(path, codes):
-                codes = self._clean(path, codes, clean)
-            codes_of[path] = codes_in(codes)
-            if codes_of[path]:
-                examples[is_colour] = path
-        if len(examples) == 2:
-            raise UserError(
-                f'{examples[True]} holds colours, {examples[False]} ids; make them one kind'
-            )
-        # 2. Number the objects: ids stay, colours are counted over all masks.
-        every = sorted({code for codes in codes_of.values() for code in codes})
-        if not every:
+            if has_soft_borders(path, found.shades()):
+                found = self._clean(path, found, clean)
+            found = without_matte(found)
+            palette = None if found.palette is None else found.palette.tolist()
+            files[path] = MaskFile(codes_in(found.codes), found.is_colour, found.is_free, palette)
+            if code := surrounding_code(found.codes):
+                backgrounds[path] = code
+        # 2. Number the objects.
+        if not any(file.codes for file in files.values()):
             names = ', '.join(str(path) for path in paths[:3])
             raise UserError(
                 f'{names}: a mask without objects, every pixel is background (0); draw some'
             )
-        self._id_of = {code: code for code in every}
-        self.colours: dict[str, int] = {}
-        if True in examples:
-            self._id_of = {code: number for number, code in enumerate(every, 1)}
-            self.colours = {f'#{code:06x}': number for code, number in self._id_of.items()}
+        numbering = number_objects(files)
+        self._id_of, self.colours = numbering.id_of, numbering.colours
         if len(self.colours) > 255:
             raise UserError(f'{paths[0]}: {len(self.colours)} colours in all masks; 255 at most')
-        self.ids = {path: [self._id_of[code] for code in codes_of[path]] for path in paths}
+        self.ids = {path: sorted({*self._id_of.get(path, {}).values()}) for path in paths}
         for path, ids in self.ids.items():
             if wrong := [number for number in ids if not 1 <= number <= 255]:
                 raise UserError(
-                    f'{path}: holds id {wrong[-1]}; ids must lie in 1..255, renumber them'
+                    f'{path}: holds id {wrong[-1]}; ids must lie in 1..255, renumber them (the '
+                    '16-bit ids of VIPSeg or BURST are not supported)'
                 )
+        # 3. Tell what may be a mistake.
+        self.notes += numbering.notes
+        large = [path for path, code in backgrounds.items() if code in self._id_of[path]]
+        if large:
+            number = self._id_of[large[0]][backgrounds[large[0]]]
+            self.notes.append(
+                f'{some(large)}: object {number} covers most of the picture and touches all four '
+                'borders; if that is the background, make it black (0)'
+            )
 
     def read(self, path: Path) -> np.ndarray:
         """Read one of the masks as uint8 (H, W) of ids."""
-        codes = read_codes(path).codes
+        found = read_drawn_codes(path)
         if path in self._soft:
-            codes = snap(codes)
+            found = snapped(found)
+        codes = without_matte(found).codes
         out = np.zeros(codes.shape, np.uint8)
-        for code in codes_in(codes):
-            out[codes == code] = self._id_of[code]
+        for code, number in self._id_of.get(path, {}).items():
+            out[codes == code] = number
         return out
 
-    def _clean(self, path: Path, codes: np.ndarray, clean: bool) -> np.ndarray:
-        number = len(codes_in(codes))
+    def _clean(self, path: Path, found: MaskCodes, clean: bool) -> MaskCodes:
+        number = len(codes_in(found.codes))
         if not clean:
             raise UserError(
                 f'{path}: soft borders, {number} ids instead of a few objects; scale masks with '
@@ -182,12 +153,39 @@ class MaskReader:
                 parameter='clean',
             )
         self._soft.add(path)
-        codes = snap(codes)
-        self.cleaned.append(f'{path}: {number} ids snapped to {len(codes_in(codes))}')
-        return codes
+        found = snapped(found)
+        self.notes.append(f'{path}: {number} ids snapped to {len(codes_in(found.codes))}')
+        return found
 
 
 def has_soft_borders(path: Path, codes: np.ndarray) -> bool:
     """Whether a mask file was interpolated or lossily compressed."""
-    is_jpeg = path.suffix.lower() in ('.jpg', '.jpeg')
+    is_jpeg = path.suffix.lower() in JPEG_SUFFIXES
     return is_soft(codes) or (is_jpeg and has_noise(codes))
+
+
+def snapped(found: MaskCodes) -> MaskCodes:
+    """A soft mask with its pixels snapped to solid areas."""
+    shades = found.shades()
+    clean = snap(shades)
+    if shades is found.codes:
+        return found._replace(codes=clean)
+    codes = np.zeros_like(found.codes)  # an indexed file: back from colours to numbers
+    for colour in codes_in(clean):
+        codes[clean == colour] = found.codes[shades == colour][0]
+    return found._replace(codes=codes)
+
+
+def without_matte(found: MaskCodes) -> MaskCodes:
+    """Turn the largest 16-bit number into the largest id: white, or void beside smaller ids."""
+    codes = found.codes
+    if found.is_colour or found.palette is not None or VOID in codes:
+        return found
+    return found._replace(codes=np.where(codes == FULL_16_BIT, VOID, codes))
+
+
+def surrounding_code(codes: np.ndarray) -> int:
+    """The code that covers most of a mask and touches all its borders; 0 if there is none."""
+    borders = (codes[0], codes[-1], codes[:, 0], codes[:, -1])
+    on_all = set.intersection(*({*codes_in(border)} for border in borders))
+    return next((code for code in on_all if (codes == code).sum() > codes.size / 2), 0)

@@ -5,7 +5,7 @@ Perazzi et al., CVPR 2016, section 4 (J, F); Pont-Tuset et al., arXiv:1704.00675
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,7 +14,8 @@ from vos_benchmark.evaluator import Evaluator
 
 from util.errors import UserError
 from util.files import atomic_write, save_json
-from util.masks import DAVIS_PALETTE, codes_in, load_foreground, load_mask, read_codes
+from util.mask_codes import DAVIS_COLOURS, GREYS, VOID, any_void, codes_in, read_codes
+from util.masks import as_ids
 
 ObjectName = int | Literal['mean', '']  # an id; else the row is a video's or the overall mean
 COLUMNS = ('video', 'object', 'J&F', 'J', 'F')
@@ -68,6 +69,8 @@ def score_video(
 ) -> dict[int, Score]:
     """Score a folder of predicted masks; returns a dict id -> Score.
 
+    Where the ground truth is void (see `util.mask_codes.any_void`), nothing is scored.
+
     Arguments:
         ground_truth: dict file name -> path of the mask it is compared with.
         folder: holds a prediction under each of these names.
@@ -94,33 +97,57 @@ def score_video(
             'not score the first and the last; have these scored, too',
             parameter='all_frames',
         )
-    load = load_foreground if binary else load_ids
-    true_ids = ids_in(ground_truth.values(), load)
-    ids = ids_in((folder / name for name in names), load)
-    if binary is None and len(true_ids) == len(ids) == 1:
-        load, ids = load_foreground, true_ids
-    if ids - true_ids:
+    expected = VideoMasks(ground_truth.values(), is_binary=bool(binary))
+    predicted = VideoMasks((folder / name for name in names), is_binary=bool(binary))
+    if binary is None and len(expected.ids) == len(predicted.ids) == 1:
+        expected.is_binary = predicted.is_binary = True
+    unknown = predicted.ids - expected.ids
+    if predicted.has_void and not expected.has_void:
+        unknown.add(VOID)
+    if unknown and not expected.is_binary:
         raise UserError(
-            f'{folder}: ids {sorted(ids - true_ids)}, but the ground truth has {sorted(true_ids)}'
+            f'{folder}: ids {sorted(unknown)}, but the ground truth has {sorted(expected.ids)}'
         )
-    if not true_ids:
+    if not expected.ids:
         raise UserError(f'{folder}: the ground truth shows no object')
     chosen = names if all_frames else names[1:-1]
-    return score_masks(load_pair(ground_truth[name], folder / name, load) for name in chosen)
+    return score_masks(load_pair(expected, ground_truth[n], predicted, folder / n) for n in chosen)
 
 
-def load_ids(path: Path) -> np.ndarray:
-    """`load_mask`, also for the same saved in colours: those of the DAVIS palette, or greys."""
-    found = read_codes(path)
-    return ids_of_colours(path, found.codes) if found.is_colour else load_mask(path)
+class VideoMasks:
+    """The masks of one video, uint8 (H, W), for scoring; VOID is what nobody labelled.
+
+    is_binary: any id is foreground, and becomes 1.
+    """
+
+    def __init__(self, paths: Iterable[Path], *, is_binary: bool) -> None:
+        self.is_binary = is_binary
+        found = [np.unique(self._read(path)).tolist() for path in paths]
+        self.has_void = any_void(found)
+        self.ids = {number for ids in found for number in ids} - {0}
+        if self.has_void:
+            self.ids.remove(VOID)
+
+    def load(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        """A mask without void, and where that is: bool (H, W)."""
+        mask = self._read(path)
+        void = (mask == VOID) & self.has_void
+        mask[void] = 0
+        return (mask > 0).astype(np.uint8) if self.is_binary else mask, void
+
+    def _read(self, path: Path) -> np.ndarray:
+        found = read_codes(path)
+        if self.is_binary and (found.is_colour or found.codes.max(initial=0) > VOID):
+            return (found.codes > 0).astype(np.uint8)
+        if found.is_colour:
+            return ids_of_colours(path, found.codes)
+        return as_ids(path, found)
 
 
 def ids_of_colours(path: Path, codes: np.ndarray) -> np.ndarray:
-    """The ids (H, W) whose colours (H, W) are; see `util.masks.read_codes`."""
+    """Turn colours (H, W) of the DAVIS palette, or greys, into uint8 (H, W) of ids."""
     present = codes_in(codes)
-    weights = 1 << np.array([16, 8, 0])
-    for palette in (DAVIS_PALETTE, np.arange(256).repeat(3).reshape(256, 3)):
-        colours = (palette @ weights).tolist()
+    for colours in (DAVIS_COLOURS, GREYS):
         if {*present} <= {*colours}:
             ids = np.zeros(codes.shape, np.uint8)
             for colour in present:
@@ -133,19 +160,15 @@ def ids_of_colours(path: Path, codes: np.ndarray) -> np.ndarray:
 
 
 def load_pair(
-    ground_truth: Path, prediction: Path, load: Callable[[Path], np.ndarray]
+    expected: VideoMasks, ground_truth: Path, predicted: VideoMasks, prediction: Path
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Load two masks, which must have the same size."""
-    expected, found = load(ground_truth), load(prediction)
-    if expected.shape != found.shape:
-        sizes = [f'{mask.shape[1]}x{mask.shape[0]}' for mask in (found, expected)]
+    """Load two masks, which must have the same size. Where the first is void, both become 0."""
+    (mask, void), (found, _) = expected.load(ground_truth), predicted.load(prediction)
+    if mask.shape != found.shape:
+        sizes = [f'{m.shape[1]}x{m.shape[0]}' for m in (found, mask)]
         raise UserError(f'{prediction}: the mask is {sizes[0]}, the ground truth {sizes[1]}')
-    return expected, found
-
-
-def ids_in(paths: Iterable[Path], load: Callable[[Path], np.ndarray]) -> set[int]:
-    """The ids in all these masks, without the background."""
-    return {number for path in paths for number in np.unique(load(path)).tolist()} - {0}
+    found[void] = 0
+    return mask, found
 
 
 def check_not_same(ground_truth: str | Path, predictions: str | Path) -> None:

@@ -30,7 +30,8 @@ def movie(pictures, tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path, pictures):
     """A folder of images. The names below are in natural order, which compares numbers by value."""
-    names = ['1.png', '2.JPG', '10.bmp', 'a1b2.webp', 'a1b10.png', 'shot (3).jpeg', 'ünï².png']
+    names = ['1.png', '2.JPG', '10.bmp', '20.jfif', '21.tif', '22.TIFF', '23.ppm', 'a1b2.webp']
+    names += ['a1b10.png', 'shot (3).jpeg', 'ünï².png']
     for name, picture in zip(names, pictures, strict=False):
         Image.fromarray(picture).save(tmp_path / name, quality=95)
     (tmp_path / '.hidden.png').write_bytes(b'')
@@ -40,11 +41,13 @@ def folder(tmp_path, pictures):
 
 def test_a_folder_gives_its_images_in_natural_order(folder, pictures):
     source = open_source(folder)
-    assert source.names == ['1', '2', '10', 'a1b2', 'a1b10', 'shot (3)', 'ünï²']
+    assert source.names[:7] == ['1', '2', '10', '20', '21', '22', '23']
+    assert source.names[7:] == ['a1b2', 'a1b10', 'shot (3)', 'ünï²']
+    assert source.notes == [f'{folder}: left out, as they are not read: notes.txt (1 .txt in all)']
     assert (source.size, source.fps) == ((48, 64), 24.0)
     for found, picture in zip(read(source), pictures, strict=False):
         assert np.abs(found.astype(int) - picture).mean() < 12
-    assert np.array_equal(read(source, [4, 0]), pictures[[4, 0]])
+    assert np.array_equal(read(source, [8, 4, 0]), pictures[[8, 4, 0]])
 
 
 def test_two_images_of_one_name_are_refused(folder):

@@ -21,6 +21,7 @@ from tests.helpers.training_trees import (
     write_pair,
     write_videos,
 )
+from util.mask_codes import VOID
 
 
 def test_a_sample_has_the_shapes_types_and_ranges_that_the_network_takes(tmp_path):
@@ -143,11 +144,39 @@ def test_after_five_tries_a_sample_has_an_object_with_an_empty_mask(tmp_path):
 
 
 def test_objects_become_1_and_2_whatever_their_ids(tmp_path):
-    masks = np.tile(np.array([9, 200, 255, 0], np.uint8), (4, 40, 15))
+    masks = np.tile(np.array([9, 200, 254, 0], np.uint8), (4, 40, 15))
     dataset = videos_of(write_videos(tmp_path, {'three': masks}))
     assert sample_of(dataset)['masks'].unique().tolist() == [0, 1, 2]
     with mock.patch.object(vos_dataset, 'NUM_OBJECTS', 3):
         assert sample_of(dataset)['valid'].tolist() == [1, 1, 1]
+
+
+def test_255_beside_smaller_ids_is_never_drawn_and_stays_255(tmp_path):
+    masks = np.tile(np.array([9, 255, 255, 0], np.uint8), (4, 40, 15))
+    dataset = videos_of(write_videos(tmp_path, {'void': masks}))
+    for epoch in range(10):
+        sample = sample_of(dataset, epoch=epoch)
+        assert sample['masks'].unique().tolist() == [0, 1, VOID]
+        assert sample['valid'].tolist() == [1, 0]
+
+
+def test_another_mask_of_the_video_tells_that_255_is_void(tmp_path):
+    """Frames 0 to 9 show nothing but void; the last one has an object, too."""
+    masks = np.tile(np.array([0, 255, 255, 0], np.uint8), (12, 40, 15))
+    masks[11, :20] = 3
+    dataset = videos_of(write_videos(tmp_path, {'void': masks}))
+    rng = np.random.default_rng(0)
+    drawn = [mask for _ in range(9) for mask in dataset.draw_frames(0, rng, 5).masks]
+    drawn += [dataset.draw_image(0, rng)[1] for _ in range(9)]
+    assert set(np.unique(drawn[:9])) <= {0, 3, VOID}
+    assert all(VOID in mask for mask in drawn)
+
+
+def test_255_alone_is_an_object(tmp_path):
+    masks = np.tile(np.array([255, 255, 0, 0], np.uint8), (4, 40, 15))
+    dataset = videos_of(write_videos(tmp_path, {'binary': masks}))
+    assert sample_of(dataset)['masks'].unique().tolist() == [0, 1]
+    assert choose_objects(np.random.default_rng(0), masks, 2) == [255]
 
 
 def test_the_frames_of_a_sample_share_their_crop_and_colours_but_not_their_turns(tmp_path):

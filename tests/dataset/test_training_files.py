@@ -15,6 +15,7 @@ from dataset.vos_dataset import find_videos
 from tests.helpers import stand_in
 from tests.helpers.training_trees import own_tree, sample_of, static, videos_of, write_pair
 from util.errors import UserError
+from util.mask_codes import VOID
 from util.masks import save_mask
 
 
@@ -47,6 +48,18 @@ def test_masks_of_one_object_are_read_from_what_people_have(tmp_path, mode):
         soft = cv2.GaussianBlur(mask * 255, (3, 1), 0)  # brighter than grey inside, darker outside
         Image.fromarray(soft).convert(mode, dither=Image.Dither.NONE).save(path)
     np.testing.assert_array_equal(read_foreground(path), mask)
+
+
+def test_masks_of_one_object_keep_void_and_ignore_the_order_of_palettes(tmp_path):
+    mask = np.zeros((20, 30), np.uint8)
+    mask[5:9, 6:20] = 1
+    mask[4, 6:20] = VOID
+    save_mask(tmp_path / 'void.png', np.where(mask == 1, 15, mask))
+    np.testing.assert_array_equal(read_foreground(tmp_path / 'void.png'), mask)
+    image = Image.fromarray((mask != 1).astype(np.uint8))
+    image.putpalette([255, 255, 255, 0, 0, 0])
+    image.save(tmp_path / 'swapped.png')
+    np.testing.assert_array_equal(read_foreground(tmp_path / 'swapped.png'), mask == 1)
 
 
 def test_missing_partners_are_named(tmp_path):

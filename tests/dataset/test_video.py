@@ -118,9 +118,19 @@ def test_scaling_keeps_values_in_range_and_ids_whole():
 
 
 def test_one_mask_belongs_to_the_first_selected_frame(clip):
-    masks, reader, _ = match(clip, clip / 'masks' / '00007.png', range(4, 9))
-    assert masks == {4: clip / 'masks' / '00007.png'}
+    (clip / 'masks' / '00007.png').rename(clip / 'mask.png')
+    masks, reader, _ = match(clip, clip / 'mask.png', range(4, 9))
+    assert masks == {4: clip / 'mask.png'}
     assert list(reader.ids.values()) == [[1, 2]]
+
+
+def test_one_mask_named_like_another_frame_is_refused(clip):
+    path = clip / 'masks' / '00007.png'
+    words = r'00007\.png: named like frame 00007, but .* first chosen .*, 00004; start at frame 7'
+    with pytest.raises(UserError, match=words) as caught:
+        match(clip, path, range(4, 9))
+    assert caught.value.parameter == 'start'
+    assert list(match(clip, path, range(7, 9)).paths) == [7]
 
 
 def test_masks_are_found_by_name(clip):
@@ -175,7 +185,7 @@ def test_a_mask_one_pixel_off_is_scaled_with_a_note(clip, size):
     assert frame.annotation.shape == (48, 64) and frame.annotation[12:28, 12:38].min() == 3
 
 
-@pytest.mark.parametrize('size', [(46, 64), (48, 66), (96, 128), (64, 48)])
+@pytest.mark.parametrize('size', [(46, 64), (48, 66), (96, 128), (64, 64), (24, 32)])
 def test_a_mask_of_another_size_is_refused_with_both_sizes(clip, size):
     save_mask(clip / 'one.png', np.ones(size))
     words = rf'one\.png: the mask is {size[1]}x{size[0]}, its frame 64x48; scale it with nearest'
@@ -183,10 +193,63 @@ def test_a_mask_of_another_size_is_refused_with_both_sizes(clip, size):
         match(clip, clip / 'one.png')
 
 
-def test_a_mask_without_objects_beside_others_is_ignored(clip):
+@pytest.mark.parametrize(
+    'size, advice',
+    [
+        ((64, 48), 'turn it$'),
+        ((63, 48), 'turn it'),
+        ((128, 96), 'turn it and scale it with nearest'),
+        ((32, 24), 'turn it and scale it with nearest'),
+    ],
+)
+def test_a_mask_on_its_side_is_refused_with_the_advice_to_turn_it(clip, size, advice):
+    """Scaling would distort it."""
+    save_mask(clip / 'one.png', np.ones(size))
+    words = rf'one\.png: the mask is {size[1]}x{size[0]}, its frame 64x48; it looks turned by 90'
+    with pytest.raises(UserError, match=f'{words} degrees; {advice}'):
+        match(clip, clip / 'one.png')
+
+
+def test_a_mask_without_objects_beside_others_is_ignored_with_a_note(clip):
     keep(clip / 'masks', 2)
-    save_mask(clip / 'masks' / '00001.png', np.zeros((48, 64)))
-    assert list(match(clip)[0]) == [2]
+    for number in (1, 4):
+        save_mask(clip / 'masks' / f'{number:05}.png', np.zeros((48, 64)))
+    found = match(clip)
+    assert list(found.paths) == [2]
+    (note,) = found.notes
+    assert note.startswith(f'{clip}/masks/00001.png and 1 more: without objects, which says')
+
+
+def test_files_that_are_not_read_are_named(clip):
+    (clip / 'images' / '00002.png').rename(clip / 'images' / '00002.heic')
+    for name in ('00003.heic', '.DS_Store', 'Thumbs.db', 'a.json'):
+        (clip / 'images' / name).write_bytes(b'')
+    (clip / 'masks' / 'notes.txt').write_text('')
+    keep_masks = [path for path in (clip / 'masks').glob('*.png') if path.stem != '00000']
+    for path in keep_masks:
+        path.unlink()
+    frames, masks = match(clip).notes
+    words = 'left out, as they are not read'
+    assert frames == f'{clip}/images: {words}: 00002.heic (2 .heic in all), a.json (1 .json in all)'
+    assert masks == f'{clip}/masks: {words}: notes.txt (1 .txt in all)'
+
+
+@pytest.mark.parametrize('name', ['00000_mask.png', 'a.png', '00000.jpg'])
+def test_a_mask_among_the_frames_is_not_one_of_them(clip, name):
+    """Nor are 00000.png and 00000.jpg two frames of one name."""
+    path = clip / 'images' / name
+    Image.fromarray(load_mask(clip / 'masks' / '00000.png') // 2 * 255).save(path, quality=100)
+    for spec in (clip / 'images', clip / 'masks' / '..' / 'images'):
+        source = open_source(spec, path)
+        assert source.names == [f'{number:05}' for number in range(10)]
+    if not name.endswith('.jpg'):
+        assert list(match_masks(path, source, range(10)).paths) == [0]
+        assert len(list(open_video(clip / 'images', path))) == 10
+
+
+def test_frames_and_masks_in_one_folder_are_refused(clip):
+    with pytest.raises(UserError, match='images: frames and masks in one folder; move the masks'):
+        open_video(clip / 'images', clip / 'masks' / '..' / 'images')
 
 
 def test_soft_masks_are_cleaned_on_request_with_a_note(clip):

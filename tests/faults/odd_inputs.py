@@ -13,6 +13,7 @@ from PIL import Image
 from tests.faults.bad_inputs.case import all_of, save
 from tests.helpers import stand_in
 from tests.helpers.video_files import KINDS, set_rotation, write_movie
+from util.mask_codes import DAVIS_PALETTE
 
 IMAGES, MASKS = stand_in.clip(4, 32, 48)
 RUN = 'propagate.py frames --mask mask.png --output out --size 64'
@@ -138,7 +139,20 @@ def move(name, to):
 
 COLOURS = np.array([[0, 0, 0], [10, 0, 0], [200, 30, 40]], np.uint8)[MASKS[0]]
 SQUARE = np.kron([[0, 0, 0], [0, 255, 0]], np.ones((16, 16))).astype(np.uint8)
+BORDER = np.pad(np.zeros((30, 46), bool), 1, constant_values=True)
 OPAQUE = np.full((32, 48, 1), 255, np.uint8)
+
+
+def save_with_palette(palette, entries):
+    """Write the first mask with these palette entries for its ids."""
+
+    def prepare(folder):
+        image = Image.fromarray(np.array(entries, np.uint8)[MASKS[0]])
+        image.putpalette(palette)
+        image.save(folder / 'mask.png')
+
+    return prepare
+
 
 PICTURES = [
     Odd('grey frames', RUN, frames(as_mode('L'))),
@@ -158,6 +172,8 @@ PICTURES = [
         Odd(f'JPEGs with EXIF orientation {n}', RUN, frames(turn(n), '{:05}.jpg', exif=exif(n)))
         for n in EXIF
     ),
+    Odd('TIFF frames', RUN, frames(same, '{:05}.tif')),
+    Odd('JFIF frames', RUN, frames(same, '{:05}.jfif', format='JPEG')),
     Odd('PNGs with an EXIF orientation', RUN, frames(turn(6), exif=exif(6))),
     Odd('frames of one pixel', f'{RUN} --size 480', of_size((1, 1)), first=left_half((1, 1))),
     Odd('frames of one pixel, unscaled', f'{RUN} --size -1', of_size((1, 1)),
@@ -180,6 +196,17 @@ MASK_FILES = [
         Odd(f'a mask in {kind}', RUN.replace('.png', f'.{kind}'), save(f'mask.{kind}', MASKS[0]))
         for kind in ('bmp', 'gif', 'tif', 'pgm')
     ),
+    Odd('a matte with 16 bits', RUN, save('mask.png', (MASKS[0] > 0) * np.uint16(65535)),
+        first=(MASKS[0] > 0) * np.uint8(255)),
+    Odd('a mask of floating-point numbers', RUN.replace('.png', '.tif'),
+        save('mask.tif', MASKS[0].astype(np.float32))),
+    Odd('a palette in which the objects come first', RUN, save_with_palette(
+        [255, 0, 0, 0, 255, 0, 0, 0, 0], [2, 1, 0])),
+    Odd('a mask in the colours of DAVIS', RUN, save('mask.png', DAVIS_PALETTE[MASKS[0]])),
+    Odd('a mask among the frames', RUN.replace('mask.png', 'frames/00000_mask.png'),
+        move('mask.png', 'frames/00000_mask.png')),
+    Odd('void beside objects', RUN, save('mask.png', np.where(BORDER, 255, MASKS[0])),
+        first=np.where(BORDER, 0, MASKS[0])),
     Odd('a mask with an EXIF orientation', RUN, save('mask.png', turn(6)(MASKS[0]), exif=exif(6))),
     Odd('masks that match frames by number', RUN_MASKS,
         all_of(*(move(f'masks/0000{i}.png', f'masks/{i}.png') for i in range(4)))),

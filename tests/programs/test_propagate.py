@@ -138,8 +138,22 @@ def test_the_ids_of_colours_are_printed(network, clip, tmp_path, capsys):
     mask = load_mask(clip / 'masks' / '00000.png')
     Image.fromarray(DAVIS_PALETTE[mask]).save(tmp_path / 'colours.png')
     output = run(network, clip, tmp_path / 'out', mask=tmp_path / 'colours.png')
-    assert 'colours: #008000 is 1, #800000 is 2' in capsys.readouterr().out
+    assert 'colours: #800000 is 1, #008000 is 2' in capsys.readouterr().out
+    np.testing.assert_array_equal(masks_in(output)['00000'], mask)
+
+
+def test_a_palette_that_is_read_by_its_colours_is_told_in_one_line(network, clip, tmp_path, capsys):
+    mask = load_mask(clip / 'masks' / '00000.png')
+    image = Image.fromarray(np.array([2, 0, 1], np.uint8)[mask])
+    image.putpalette([255, 0, 0, 0, 0, 255, 0, 0, 0])  # red, blue, black
+    image.save(tmp_path / 'mask.png')
+    output = run(network, clip, tmp_path / 'out', mask=tmp_path / 'mask.png')
+    printed = capsys.readouterr().out
+    reason = 'read by the colours, not by the numbers, as entry 0 of its palette is not black'
+    assert f'note: {tmp_path}/mask.png: {reason}\n' in printed
+    assert 'colours: #0000ff is 1, #ff0000 is 2\n' in printed
     np.testing.assert_array_equal(masks_in(output)['00000'], np.array([0, 2, 1])[mask])
+    assert report_of(output)['settings']['colours'] == {'#0000ff': 1, '#ff0000': 2}
 
 
 @pytest.mark.parametrize('options', [[], ['--direction', 'backward']])

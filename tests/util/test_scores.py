@@ -60,6 +60,56 @@ def test_masks_of_0_and_255_match_masks_of_one_id(tmp_path):
     assert score_video(ground_truth, folder) == {1: (100, 100)}
 
 
+def score_with_void(tmp_path, change, name='predicted', **options):
+    """Scores of perfect masks, changed, where four rows of the ground truth are void."""
+    ground_truth, predicted = boxes(), boxes()
+    ground_truth[:, 5:9] = 255
+    change(predicted)
+    folder = write(tmp_path / name / 'ground_truth', ground_truth)
+    return score_video(
+        ground_truth_in(folder), write(tmp_path / name / 'found', predicted), **options
+    )
+
+
+def paint(rows, number):
+    def change(masks):
+        masks[:, rows] = number
+
+    return change
+
+
+VOID_ROWS = [
+    paint(slice(0), 0),
+    paint(slice(5, 9), 0),
+    paint(slice(5, 9), 4),
+    paint(slice(5, 9), 255),
+]
+
+
+@pytest.mark.parametrize('change', VOID_ROWS)
+def test_void_is_not_scored_whatever_is_predicted_there(tmp_path, change):
+    """As in the evaluation of DAVIS, which takes void out of prediction and ground truth alike."""
+    assert score_with_void(tmp_path, change) == {1: (100, 100), 4: (100, 100)}
+
+
+def test_void_in_a_prediction_is_no_object(tmp_path):
+    scores = score_with_void(tmp_path, paint(slice(9, 12), 255))
+    assert scores[1].j == pytest.approx(100 * 3 / 6)
+
+
+def test_a_binary_prediction_is_scored_beside_void(tmp_path):
+    def binary(masks):
+        masks[:] = (masks > 0) * np.uint8(255)
+
+    for options in ({'binary': True}, {}):
+        ground_truth = (boxes() == 1).astype(np.uint8)
+        ground_truth[:, 5:9] = 255
+        folder = tmp_path / str(len(options))
+        paths = ground_truth_in(write(folder / 'ground_truth', ground_truth))
+        found = write(folder / 'found', (boxes() == 1) * np.uint8(255), palette=None)
+        assert score_video(paths, found, **options) == {1: (100, 100)}
+
+
 @pytest.fixture
 def trees(tmp_path):
     """The folders of the ground truth and of the predictions of two videos."""
@@ -116,6 +166,12 @@ def predict_0_and_255_for_two_objects(ground_truth, predictions):
         save_mask(path, np.full((40, 60), 255, np.uint8), palette=None)
 
 
+def predict_void(ground_truth, predictions):
+    mask = boxes()[0]
+    mask[0] = 255
+    save_mask(predictions / 'a' / '00002.png', mask)
+
+
 def predict_colours(ground_truth, predictions):
     Image.new('RGB', (60, 40), (255, 0, 0)).save(predictions / 'a' / '00001.png')
 
@@ -133,6 +189,7 @@ def shorten(ground_truth, predictions):
         (drop_video, ['predictions: lacks b', '--videos']),
         (change_size, ['a/00002.png', '59x40', '60x40']),
         (predict_0_and_255_for_two_objects, ['predictions/a', '[255]', '[1, 4]']),
+        (predict_void, ['predictions/a', '[255]', '[1, 4]']),
         (predict_colours, ['a/00001.png', 'not a mask of object ids']),
         (shorten, ['predictions/a: ground truth for 2 frames', '(--all_frames)']),
     ],

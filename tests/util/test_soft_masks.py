@@ -95,7 +95,7 @@ def test_compressed_masks_are_refused_or_repaired(tmp_path, kind, quality, suffi
     assert caught.value.parameter == 'clean'
     reader = MaskReader([path], clean=True)
     num_objects = 1 if kind == 'one grey object' else 2
-    assert reader.cleaned == [f'{path}: {num_ids} ids snapped to {num_objects}']
+    assert reader.notes == [f'{path}: {num_ids} ids snapped to {num_objects}']
     ids = np.array([0, 1, 2, 1, 2] if num_objects == 2 else [0, 1, 1, 1, 1])
     if num_objects == 2:  # sorted by red first, so green is id 1
         ids = np.array([0, 2, 1, 2, 1])

@@ -16,7 +16,7 @@ from util.device import choose_device, configure_torch
 from util.errors import UserError
 from util.files import save_json
 from util.images import read_image
-from util.masks import read_codes
+from util.mask_codes import read_drawn_codes
 from util.options import choose_model, choose_short_side
 
 MAX_ENTRIES = 2**30  # the largest affinity between two pictures: 4 GiB of float32
@@ -52,7 +52,7 @@ def load_source_mask(path: Path, size: Size) -> np.ndarray:
 
     size: (H, W) of the source. Raises UserError for another size, or if no pixel is chosen.
     """
-    codes, _ = read_codes(path)
+    codes = read_drawn_codes(path).codes
     mask = fit_mask(path, (codes != 0).astype(np.uint8), size) > 0
     if not mask.any():
         raise UserError(f'{path}: every pixel is background (0); paint what is to be found')

@@ -44,7 +44,7 @@ def propagate(options: PropagationOptions) -> None:
 def run(options: PropagationOptions) -> None:
     """Do what `propagate` does; errors name function parameters instead of options."""
     # 1. Open and check the inputs, so that mistakes are reported before the network is loaded.
-    source = open_source(options.input)
+    source = open_source(options.input, options.mask)
     indices = choose_frames(options, source)
     check_direction(options, source)
     matched = match_masks(options.mask, source, indices, clean=options.clean_mask)

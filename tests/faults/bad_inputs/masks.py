@@ -26,6 +26,11 @@ def colour_noise():
     return np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
 
 
+def remove_masks(folder):
+    for path in (folder / 'masks').iterdir():
+        path.unlink()
+
+
 CASES = [
     Bad('a mask with soft borders', PROPAGATE, ('mask.png', 'soft borders', '(--clean_mask)'),
         save('mask.png', SOFT)),
@@ -37,8 +42,19 @@ CASES = [
         save('mask.png', 300 * IDS)),
     Bad('a mask of twice the size', PROPAGATE, ('mask.png', '96x64', '48x32', 'nearest'),
         save('mask.png', np.kron(BOX, np.ones((2, 2), np.uint8)))),
-    Bad('a mask that lies on its side', PROPAGATE, ('mask.png', '32x48', '48x32'),
-        save('mask.png', BOX.T)),
+    Bad('a mask that lies on its side', PROPAGATE,
+        ('mask.png', '32x48', '48x32', 'turned by 90 degrees; turn it'), save('mask.png', BOX.T)),
+    Bad('a mask named like another frame', PROPAGATE.replace('mask.png', 'masks/00002.png'),
+        ('masks/00002.png', 'frame 00002', '00000', 'rename', '(--start')),
+    Bad('a picture and its annotation as masks', PROPAGATE_MASKS,
+        ('masks: 00001.jpg is a picture', '00001.json', 'export'),
+        all_of(remove_masks, save('masks/00001.jpg', BOX), write('masks/00001.json', '{}'))),
+    Bad('a folder of masks per object', PROPAGATE_MASKS, ('masks', 'folders (001', 'merge'),
+        all_of(remove_masks, lambda folder: (folder / 'masks/001').mkdir())),
+    Bad('annotations as a mask', PROPAGATE.replace('mask.png', 'coco.json'),
+        ('coco.json', '.json files are not read as masks', 'PNG'), write('coco.json', '{}')),
+    Bad('frames and masks in one folder', PROPAGATE.replace('mask.png', 'frames'),
+        ('frames: frames and masks in one folder', 'move')),
     Bad('a mask without objects', PROPAGATE, ('mask.png', 'without objects', 'draw'),
         save('mask.png', 0 * BOX)),
     Bad('an empty file as a mask', PROPAGATE, ('mask.png', UNREADABLE), write('mask.png', b'')),
@@ -50,7 +66,7 @@ CASES = [
     Bad('a mask in CMYK', PROPAGATE.replace('.png', '.tif'), ('mask.tif', 'CMYK', 'save it as'),
         save('mask.tif', COLOURS, 'CMYK')),
     Bad('a mask of floating-point numbers', PROPAGATE.replace('.png', '.tif'),
-        ('mask.tif', 'cannot be F', 'save it'), save('mask.tif', BOX.astype(np.float32))),
+        ('mask.tif', 'cannot be F', 'save it'), save('mask.tif', BOX / np.float32(2))),
     Bad('a video as a mask', PROPAGATE.replace('mask.png', 'movie.mkv'), ('movie.mkv', UNREADABLE)),
     Bad('a missing mask', PROPAGATE.replace('mask.png', 'gone.png'), ('gone.png', '(--mask)')),
     Bad('two masks for one frame', PROPAGATE_MASKS,
