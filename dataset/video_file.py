@@ -1,9 +1,11 @@
 """Video files, decoded in order with PyAV."""
 
 import contextlib
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -23,6 +25,15 @@ MAX_FPS = 240  # containers without a frame rate state their clock instead, 1000
 MAX_UNDECODED = 16  # frames: up to this many B-frames may lose their reference frame at a cut
 
 
+class Matrix(NamedTuple):
+    """A display matrix: it takes a point (x, y) of the coded picture to (ax + cy, bx + dy)."""
+
+    a: int = 1
+    b: int = 0
+    c: int = 0
+    d: int = 1
+
+
 class VideoFile:
     """A video file. Its frames are named by their number, the first is 00000.
 
@@ -40,7 +51,7 @@ class VideoFile:
             first = next(container.decode(stream), None)
             if first is None:
                 raise UserError(f'{path}: no frame can be decoded; {REMEDY}')
-            self.size: Size = upright(first).shape[:2]
+            self.size: Size = upright(first, display_matrix(first) or Matrix()).shape[:2]
         num_frames, self.fps = self._count()
         digits = max(5, len(str(num_frames)))
         self.names: Sequence[str] = [f'{index:0{digits}}' for index in range(num_frames)]
@@ -89,13 +100,14 @@ class VideoFile:
     def _decode(self, indices: list[int]) -> Iterator[np.ndarray]:
         assert indices == sorted(indices), 'a video file is read forward; unpack it first'
         wanted = set(indices)
-        number = 0
+        number, matrix = 0, Matrix()
         with self._open() as (container, stream):
             stream.thread_type = 'AUTO'
             try:
                 for number, frame in enumerate(container.decode(stream), 1):
+                    matrix = display_matrix(frame) or matrix
                     if number - 1 in wanted:
-                        picture = upright(frame)
+                        picture = upright(frame, matrix)
                         check_size(f'{self.path}, frame {number - 1}', picture.shape[:2], self.size)
                         wanted.discard(number - 1)
                         yield picture
@@ -119,7 +131,16 @@ def is_shown(packet: av.Packet, stream: av.VideoStream) -> bool:
     return stream.codec_context.name != 'vp8' or bool(memoryview(packet)[0] & 0x10)
 
 
-def upright(frame: av.VideoFrame) -> np.ndarray:
-    """The picture of a decoded frame, turned as the file's rotation flag says."""
-    turns = round(frame.rotation / 90)  # counterclockwise
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format='rgb24'), turns))
+def display_matrix(frame: av.VideoFrame) -> Matrix | None:
+    """How players turn and mirror this frame and those after it; None if it is not stated."""
+    data: Any = frame.side_data.get('DISPLAYMATRIX')
+    return None if data is None else Matrix(*struct.unpack('=2i4x2i', bytes(data)[:20]))
+
+
+def upright(frame: av.VideoFrame, matrix: Matrix) -> np.ndarray:
+    """The picture of a decoded frame, turned and mirrored; angles become quarter turns."""
+    picture = frame.to_ndarray(format='rgb24')
+    a, b, c, d = matrix
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        picture, a, d = picture.swapaxes(0, 1), c, b
+    return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -59,15 +59,17 @@ def with_bytes(packet, content):
     return changed
 
 
-def set_rotation(path, degrees):
-    """Write a display matrix into an MP4, as phones that are held upright do."""
-    cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+def rotation(degrees, *, mirrored=False):
+    """A display matrix (a, b, c, d) that turns pictures clockwise, after mirroring them."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return (-cos, -sin, -sin, cos) if mirrored else (cos, sin, -sin, cos)
+
+
+def set_display_matrix(path, matrix):
+    """Write a display matrix (a, b, c, d) into an MP4, as phones that are held upright do."""
+    a, b, c, d = (round(value * 2**16) for value in matrix)
     content = bytearray(path.read_bytes())
-    matrix = content.index(b'tkhd') + 4 + 40
-    one = 1 << 16
-    struct.pack_into(
-        '>9i', content, matrix, cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, one << 14
-    )
+    struct.pack_into('>9i', content, content.index(b'tkhd') + 44, a, b, 0, c, d, 0, 0, 0, 2**30)
     path.write_bytes(content)
 
 
