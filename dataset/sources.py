@@ -17,7 +17,7 @@ from dataset.sizes import Size, check_size
 from dataset.video_file import VideoFile
 from util.errors import UserError
 from util.files import atomic_write
-from util.images import SUFFIXES, image_size, read_image
+from util.images import SUFFIXES, bits_used, image_size, read_image
 
 ReadJob = Callable[[], np.ndarray | None]
 MAX_CAMERAS = 1000
@@ -27,7 +27,8 @@ class Source(Protocol):
     """What `dataset.video.Video` reads from.
 
     size: (height, width) of every frame. names: one per frame; empty for a live source, whose
-    frames are not known in advance. num_workers: how many threads may read at once.
+    frames are not known in advance. num_workers: how many threads may read at once. notes:
+    sentences to tell the user; reading may add to them.
     """
 
     size: Size
@@ -35,6 +36,7 @@ class Source(Protocol):
     names: Sequence[str]
     num_workers: int
     is_live: bool
+    notes: Sequence[str]
 
     def jobs(self, indices: Iterable[int]) -> Iterator[ReadJob]:
         """Callables that each return the next of these frames, or None once there are no more."""
@@ -63,6 +65,12 @@ class ImageFolder:
     def __init__(self, files: Sequence[Path], fps: float = 24.0) -> None:
         """fps: images do not state a rate; the default is that of DAVIS."""
         self.files = dict(enumerate(files))
+        self.num_bits = bits_used(files) or 16
+        self.notes: Sequence[str] = ()
+        if self.num_bits < 16:
+            self.notes = [
+                f'{files[0].parent}: 16-bit pictures of which {self.num_bits} bits are used'
+            ]
         self.names: Sequence[str] = [file.stem for file in files]
         self.fps = fps
         self.size = image_size(files[0])
@@ -73,7 +81,7 @@ class ImageFolder:
         return (partial(self._read, self.files[index]) for index in indices)
 
     def _read(self, file: Path) -> np.ndarray:
-        picture = read_image(file)
+        picture = read_image(file, self.num_bits)
         check_size(file, picture.shape[:2], self.size)
         return picture
 
@@ -83,6 +91,7 @@ class Camera:
 
     is_live = True
     names: Sequence[str] = ()
+    notes: Sequence[str] = ()
     num_workers = 1
 
     def __init__(self, number: int) -> None:

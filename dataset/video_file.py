@@ -22,7 +22,6 @@ CONTAINERS = (
 )
 REMEDY = 'get the whole file, or re-encode what there is'
 MAX_FPS = 240  # containers without a frame rate state their clock instead, 1000 for example
-MAX_UNDECODED = 16  # frames: up to this many B-frames may lose their reference frame at a cut
 
 
 class Matrix(NamedTuple):
@@ -37,8 +36,10 @@ class Matrix(NamedTuple):
 class VideoFile:
     """A video file. Its frames are named by their number, the first is 00000.
 
-    Packets are counted first, one for each frame. The count can be a few too high, because leading
-    packets may refer to frames before the start; the decoder has the last word.
+    notes: sentences to tell the user; reading damaged frames adds to them.
+
+    Packets are counted first, one for each frame. The count can be too high, because packets may
+    be damaged, or refer to frames before the start; the decoder has the last word.
     """
 
     is_live = False
@@ -46,9 +47,10 @@ class VideoFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.notes: Sequence[str] = ()
         check_whole(path)
         with self._open() as (container, stream):
-            first = next(container.decode(stream), None)
+            first = next(self._frames(container, stream), None)
             if first is None:
                 raise UserError(f'{path}: no frame can be decoded; {REMEDY}')
             self.size: Size = upright(first, display_matrix(first) or Matrix()).shape[:2]
@@ -67,27 +69,42 @@ class VideoFile:
                 streams = [s for s in container.streams.video if not is_cover(s)]
                 if not streams:
                     raise UserError(f'{self.path}: holds no video stream; give another file')
-                check_pixels(self.path, (streams[0].width, streams[0].height))
-                streams[0].codec_context.options = {'max_pixels': str(MAX_PIXELS)}
-                yield container, streams[0]
+                stream = max(streams, key=precedence)
+                if len(streams) > 1:
+                    chosen = f'that of {stream.width}x{stream.height} pixels is read'
+                    self._tell(f'{len(streams)} video streams, {chosen} (number {stream.index})')
+                check_pixels(self.path, (stream.width, stream.height))
+                stream.codec_context.options = {'max_pixels': str(MAX_PIXELS)}
+                yield container, stream
         except (av.FFmpegError, OSError) as error:
             reason = f'cannot be read as a video ({error.strerror})'
             raise UserError(f'{self.path}: {reason}; {REMEDY}') from error
 
+    def _tell(self, note: str) -> None:
+        if (note := f'{self.path}: {note}') not in self.notes:
+            self.notes = [*self.notes, note]
+
     def _count(self) -> tuple[int, float]:
         """Number of frames to be shown, and frames per second."""
         times: list[int | None] = []
+        damaged: list[int] = []
         with self._open() as (container, stream):
             for packet in container.demux(stream):
                 if packet.is_corrupt:
-                    raise UserError(
-                        f'{self.path}: cut off or damaged after {len(times)} frames; {REMEDY}'
-                    )
+                    damaged.append(len(times))
                 if packet.size and not packet.is_discard and is_shown(packet, stream):
                     times.append(packet.pts)
             fps = float(stream.average_rate or 0)
-            known = [time for time in times if time is not None]
+            known = sorted(time for time in times if time is not None)
             span = max(known, default=0) - min(known, default=0)
+            if damaged:
+                step = max(1, np.median(np.diff(known))) if span else 1
+                missing = round(span / step) + 1 - len(known)
+                lost = f', and about {missing} are missing' if missing > 0 else ''
+                self._tell(
+                    f'damaged, first at frame {damaged[0]}: {len(damaged)} of {len(times)} frames '
+                    f'may look wrong{lost}; stop before it, or get the whole file'
+                )
             if span and stream.time_base and not 0 < fps <= MAX_FPS:
                 fps = (len(known) - 1) / float(span * stream.time_base)
         return len(times), fps or 25.0
@@ -104,7 +121,7 @@ class VideoFile:
         with self._open() as (container, stream):
             stream.thread_type = 'AUTO'
             try:
-                for number, frame in enumerate(container.decode(stream), 1):
+                for number, frame in enumerate(self._frames(container, stream), 1):
                     matrix = display_matrix(frame) or matrix
                     if number - 1 in wanted:
                         picture = upright(frame, matrix)
@@ -116,14 +133,37 @@ class VideoFile:
             except av.FFmpegError as error:
                 reason = f'damaged after {number} frames ({error.strerror})'
                 raise UserError(f'{self.path}: {reason}; {REMEDY}') from error
-        if len(self.names) - number > min(MAX_UNDECODED, len(self.names) // 4):
-            missing = f'only {number} of {len(self.names)} frames can be decoded'
-            raise UserError(f'{self.path}: {missing}; {REMEDY}')
+        if number < len(self.names):
+            found = f'only {number} of {len(self.names)} frames can be decoded'
+            if number < 0.75 * len(self.names):
+                raise UserError(f'{self.path}: {found}; {REMEDY}')
+            self._tell(found)
+
+    def _frames(
+        self, container: av.container.InputContainer, stream: av.VideoStream
+    ) -> Iterator[av.VideoFrame]:
+        """Decode all frames. Those that are too damaged to be decoded are left out, with a note."""
+        number, first = 0, None
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.InvalidDataError:
+                first = number if first is None else first
+                self._tell(f'damaged after {first} frames; what cannot be decoded is left out')
+                continue
+            yield from frames
+            number += len(frames)
 
 
 def is_cover(stream: av.VideoStream) -> bool:
     """Whether this stream is the cover picture of an audio file."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def precedence(stream: av.VideoStream) -> tuple[bool, int]:
+    """Of several streams, players show the one marked as default, or else the largest."""
+    is_default = bool(stream.disposition & av.stream.Disposition.default)
+    return is_default, stream.width * stream.height
 
 
 def is_shown(packet: av.Packet, stream: av.VideoStream) -> bool:

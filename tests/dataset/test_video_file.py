@@ -1,5 +1,7 @@
 """What a video file says about its pictures: colours, orientation, streams, depth, damage."""
 
+import re
+
 import av
 import cv2
 import numpy as np
@@ -8,7 +10,15 @@ import pytest
 from dataset.sources import open_source
 from tests.helpers import stand_in
 from tests.helpers.ffmpeg import ffmpeg, frames_of_ffmpeg, needs_ffmpeg
-from tests.helpers.video_files import read, rotation, set_display_matrix, write_movie
+from tests.helpers.video_files import (
+    KINDS,
+    read,
+    rotation,
+    set_display_matrix,
+    with_bytes,
+    write_movie,
+)
+from util.errors import UserError
 
 # Luma weights of red and blue, and the number by which a file names them.
 COLOUR_SPACES = {
@@ -133,3 +143,145 @@ def assert_as_in_ffmpeg(path):
     for ours, theirs in zip(found, expected, strict=True):
         assert ours.shape == theirs.shape
         assert np.abs(ours.astype(int) - theirs).mean() < 2
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    'pix_fmt', ['gray10le', 'gray12le', 'gray16le', 'yuv422p10le', 'yuv444p12le', 'rgb48le']
+)
+def test_video_of_more_than_8_bits_keeps_its_range_as_in_ffmpeg(tmp_path, pictures, pix_fmt):
+    path = write_movie(tmp_path / 'ffv1.mkv', pictures[:3])
+    ffmpeg('-i', path, '-c:v', 'ffv1', '-pix_fmt', pix_fmt, tmp_path / 'deep.mkv')
+    assert_as_in_ffmpeg(tmp_path / 'deep.mkv')
+
+
+def write_streams(path, sizes, default=None):
+    """A video with a stream of each size (height, width), in that order; one is the default."""
+    with av.open(str(path), 'w') as file:
+        streams = []
+        for number, (height, width) in enumerate(sizes):
+            stream = file.add_stream('mpeg4', rate=25)
+            stream.height, stream.width, stream.pix_fmt = height, width, 'yuv420p'
+            chosen = av.stream.Disposition.default if number == default else 0
+            stream.disposition = av.stream.Disposition(chosen)
+            streams.append(stream)
+        for stream in streams:
+            grey = np.full((stream.height, stream.width, 3), 100, np.uint8)
+            for _ in range(3):
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format='rgb24')))
+            file.mux(stream.encode())
+    return path
+
+
+SMALL, LARGE = (32, 48), (64, 80)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize('suffix', ['mkv', 'mp4', 'ts'])
+@pytest.mark.parametrize('sizes', [(SMALL, LARGE), (LARGE, SMALL), (SMALL, LARGE, SMALL)])
+@pytest.mark.parametrize('default', [None, 0, 1])
+def test_the_default_stream_is_read_as_in_ffmpeg(tmp_path, suffix, sizes, default):
+    path = write_streams(tmp_path / f'v.{suffix}', sizes, default)
+    assert_as_in_ffmpeg(path)
+    height, width = open_source(path).size
+    words = f'{len(sizes)} video streams, that of {width}x{height} pixels is read'
+    assert [words in note for note in open_source(path).notes] == [True]
+
+
+def test_one_stream_needs_no_note(tmp_path):
+    assert not open_source(write_streams(tmp_path / 'v.mkv', [SMALL])).notes
+
+
+@pytest.fixture(scope='module', params=['libx264', 'mpeg2video', 'libx265'])
+def recording(request, tmp_path_factory):
+    """The bytes of a transport stream of 24 frames, with a keyframe every 8."""
+    options = {'g': '8'} if request.param != 'libx265' else {'x265-params': 'keyint=8:log-level=0'}
+    path = tmp_path_factory.mktemp('recording') / f'{request.param}.ts'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(KINDS, path.name, (request.param, 'yuv420p', options))
+        write_movie(path, stand_in.clip(24, 48, 64)[0])
+    return path.read_bytes()
+
+
+def lose_packets(path, recording, share, count=3):
+    """Write a transport stream that lacks some of its packets, each of 188 bytes."""
+    at = int(share * (len(recording) // 188)) * 188
+    path.write_bytes(recording[:at] + recording[at + count * 188 :])
+    return path
+
+
+def test_a_whole_recording_needs_no_note(tmp_path, recording):
+    source = open_source(lose_packets(tmp_path / 'v.ts', recording, 0.5, count=0))
+    assert len(read(source)) == len(source.names) == 24 and not source.notes
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize('share', [0.25, 0.4, 0.5, 0.6, 0.75, 0.9])
+def test_what_is_left_of_a_recording_that_lost_packets_is_read_as_in_ffmpeg(
+    tmp_path, recording, share
+):
+    path = lose_packets(tmp_path / 'v.ts', recording, share)
+    source, expected = open_source(path), frames_of_ffmpeg(path)
+    found = read(source)
+    assert len(found) == len(expected) >= 18
+    assert np.abs(np.array(found).astype(int) - expected).mean() < 2
+    assert 'v.ts: damaged, first at frame' in source.notes[0]
+    if len(found) < len(source.names):
+        assert f'only {len(found)} of {len(source.names)} frames can be' in source.notes[1]
+
+
+def test_lost_frames_are_counted_by_the_gap_in_their_times(tmp_path):
+    """A PES packet without its start is no frame; the one before it is flagged as damaged."""
+    path = tmp_path / 'v.ts'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(KINDS, 'v.ts', ('mpeg2video', 'yuv420p', {'g': '1'}))
+        write_movie(path, stand_in.clip(24, 48, 64)[0])
+    content = path.read_bytes()
+    starts = [
+        at
+        for at in range(0, len(content), 188)
+        if content[at + 1] & 0x40 and content[at + 1] & 0x1F == 1
+    ]  # video, a frame begins
+    path.write_bytes(content[: starts[9] + 188] + content[starts[12] + 188 :])
+    source = open_source(path)
+    assert len(read(source)) == len(source.names) == 21
+    words = r'first at frame [89]: 1 of 21 frames may look wrong, and about 3 are missing; stop'
+    assert re.search(words, source.notes[0])
+
+
+@pytest.mark.parametrize('damaged', [[0], [7], [7, 8, 15]])
+def test_frames_that_cannot_be_decoded_are_left_out_with_a_note(tmp_path, damaged):
+    pictures = stand_in.clip(24, 48, 64)[0]
+
+    def change(number, packet):
+        return with_bytes(packet, bytes(packet)[:200]) if number in damaged else packet
+
+    path = write_movie(tmp_path / 'ffv1.mkv', pictures, change=change, g='1')
+    source = open_source(path)
+    found = read(source)
+    left = np.delete(pictures, damaged, 0)
+    assert np.array_equal(found, left)
+    *notes, last = source.notes
+    assert last == f'{path}: only {len(left)} of 24 frames can be decoded'
+    assert [f'damaged after {damaged[0]} frames; what cannot' in note for note in notes] == [True]
+
+
+def test_frames_before_the_damage_are_read_without_a_note(tmp_path):
+    pictures = stand_in.clip(24, 48, 64)[0]
+
+    def change(number, packet):
+        return with_bytes(packet, bytes(packet)[:200]) if number >= 18 else packet
+
+    source = open_source(write_movie(tmp_path / 'ffv1.mkv', pictures, change=change, g='1'))
+    assert np.array_equal(read(source, range(12)), pictures[:12])
+    assert not source.notes
+
+
+def test_a_video_of_which_less_than_three_quarters_can_be_decoded_is_refused(tmp_path):
+    def change(number, packet):
+        return with_bytes(packet, bytes(packet)[:200]) if number % 3 else packet
+
+    pictures = stand_in.clip(24, 48, 64)[0]
+    source = open_source(write_movie(tmp_path / 'ffv1.mkv', pictures, change=change, g='1'))
+    with pytest.raises(UserError, match='only 8 of 24 frames can be decoded; get the whole file'):
+        read(source)

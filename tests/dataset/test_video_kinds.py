@@ -62,9 +62,9 @@ def test_a_truncated_file_is_refused_when_it_is_opened(movies, name, share):
 
 
 def test_a_truncated_packet_is_reported_if_the_container_does_not_state_its_size(movies):
-    words = r'cut_flv1\.flv: cut off or damaged after 23 frames; get the whole'
-    with pytest.raises(UserError, match=words):
-        open_source(cut(movies / 'flv1.flv', -30))
+    source = open_source(cut(movies / 'flv1.flv', -30))
+    assert 'cut_flv1.flv: damaged, first at frame 23: 1 of 24 frames may' in source.notes[0]
+    assert len(read(source)) >= 23
 
 
 def test_an_avi_may_be_a_few_bytes_shorter_than_stated(movies, tmp_path):

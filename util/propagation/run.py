@@ -1,6 +1,7 @@
 """propagate.py after its options: open, check, segment, report."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -72,8 +73,8 @@ def run(options: PropagationOptions) -> None:
         open_video,
         Stopwatch(network.device),
     )
-    for note in matched.notes:
-        print(f'note: {note}')
+    notes = [*source.notes, *matched.notes]
+    print_notes(notes)
     colours = matched.reader.colours
     if colours:
         print('colours:', ', '.join(f'{colour} is {i}' for colour, i in colours.items()))
@@ -84,6 +85,12 @@ def run(options: PropagationOptions) -> None:
     }
     with exclusive_lock_in(folder.path), memory_advice(NO_ROOM):
         write_results(options, clip, source, settings, resume=options.resume)
+    print_notes(note for note in source.notes if note not in notes)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f'note: {note}')
 
 
 def choose_frames(options: PropagationOptions, source: Source) -> range:
