@@ -3,7 +3,8 @@
 Frames are pictures: uint8 arrays (H, W, 3), RGB. They are read lazily, in threads.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -26,17 +27,22 @@ MAX_CAMERAS = 1000
 class Source(Protocol):
     """What `dataset.video.Video` reads from.
 
-    size: (height, width) of every frame. names: one per frame; empty for a live source, whose
-    frames are not known in advance. num_workers: how many threads may read at once. notes:
-    sentences to tell the user; reading may add to them.
+    size: (height, width) of every frame. pixel_shape: width of a pixel by its height. names: one
+    per frame; empty for a live source, whose frames are not known in advance. num_workers: how
+    many threads may read at once. notes: sentences to tell the user; reading may add to them.
+    times: when frames are shown, in seconds, if the source says so; known once they are read.
     """
 
     size: Size
+    pixel_shape: Fraction
     fps: float
     names: Sequence[str]
     num_workers: int
     is_live: bool
     notes: Sequence[str]
+
+    @property
+    def times(self) -> Mapping[int, Fraction]: ...
 
     def jobs(self, indices: Iterable[int]) -> Iterator[ReadJob]:
         """Callables that each return the next of these frames, or None once there are no more."""
@@ -61,6 +67,8 @@ class ImageFolder:
 
     is_live = False
     num_workers = 2
+    times: Mapping[int, Fraction] = {}
+    pixel_shape = Fraction(1)
 
     def __init__(self, files: Sequence[Path], fps: float = 24.0) -> None:
         """fps: images do not state a rate; the default is that of DAVIS."""
@@ -92,6 +100,8 @@ class Camera:
     is_live = True
     names: Sequence[str] = ()
     notes: Sequence[str] = ()
+    times: Mapping[int, Fraction] = {}
+    pixel_shape = Fraction(1)
     num_workers = 1
 
     def __init__(self, number: int) -> None:
@@ -137,4 +147,5 @@ def unpack(source: VideoFile, indices: Iterable[int], folder: Path) -> ImageFold
                 Image.fromarray(picture).save(part, format='PNG', compress_level=1)
     unpacked = ImageFolder(list(files.values()), source.fps)
     unpacked.names, unpacked.files = source.names, files
+    unpacked.pixel_shape = source.pixel_shape
     return unpacked

@@ -6,7 +6,7 @@ benchmark (`dataset.benchmarks`). H W is the size of the input, h w the size the
 
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -93,7 +93,10 @@ class Video:
         picture, path = job(), self.masks.get(index)
         annotation = None
         if picture is not None and path is not None:
-            annotation = fit_mask(path, self.read_mask(path), self.size)
+            annotation = self.read_mask(path)
+            if is_display_size(annotation.shape, self.source):
+                annotation = resize_mask(torch.from_numpy(annotation), self.size).numpy()
+            annotation = fit_mask(path, annotation, self.size)
         return index, picture, annotation
 
     def _frame(self, index: int, picture: np.ndarray, annotation: np.ndarray | None) -> Frame:
@@ -158,15 +161,30 @@ def match_masks(
     else:
         masks = masks_by_name(path, source.names, indices)
     reader = MaskReader(list(masks.values()), clean=clean)
-    notes = [*reader.cleaned, *check_sizes(masks.values(), reader, source.size)]
+    notes = [*reader.cleaned, *check_sizes(masks.values(), reader, source)]
     shown = {index: mask for index, mask in masks.items() if reader.ids[mask]}
     return MatchedMasks(shown, reader, notes)
 
 
-def check_sizes(paths: Iterable[Path], reader: MaskReader, frame_size: Size) -> Iterator[str]:
-    """Raise UserError for a mask of another size; yield a note on each that is one pixel off."""
+def check_sizes(paths: Iterable[Path], reader: MaskReader, source: Source) -> Iterator[str]:
+    """Raise UserError for a mask of another size; yield a note on each that has to be scaled."""
     for path in paths:
         size = reader.sizes[path]
-        check_fit(path, size, frame_size)
-        if tuple(size) != tuple(frame_size):
+        if is_display_size(size, source):
+            coded = describe(source.size)
+            yield f'{path}: {describe(size)}, scaled to {coded}, because the pixels are not square'
+            continue
+        check_fit(path, size, source.size)
+        if tuple(size) != tuple(source.size):
             yield f'{path}: {describe(size)}, scaled by one pixel to the size of its frame'
+
+
+def is_display_size(size: Sequence[int], source: Source) -> bool:
+    """Whether a mask was drawn on frames with non-square pixels as players show them.
+
+    They stretch either the width or the height; sizes may differ by a pixel, as in `check_fit`.
+    """
+    (height, width), shape = source.size, source.pixel_shape
+    shown = [(height, round(width * shape)), (round(height / shape), width)]
+    fits = any(abs(size[0] - h) <= 1 and abs(size[1] - w) <= 1 for h, w in shown)
+    return fits and shape != 1 and tuple(size) != tuple(source.size)

@@ -2,7 +2,8 @@
 
 import contextlib
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +33,11 @@ class Matrix(NamedTuple):
     c: int = 0
     d: int = 1
 
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether width becomes height; angles are rounded to quarter turns."""
+        return abs(self.a) + abs(self.d) < abs(self.b) + abs(self.c)
+
 
 class VideoFile:
     """A video file. Its frames are named by their number, the first is 00000.
@@ -53,7 +59,12 @@ class VideoFile:
             first = next(self._frames(container, stream), None)
             if first is None:
                 raise UserError(f'{path}: no frame can be decoded; {REMEDY}')
-            self.size: Size = upright(first, display_matrix(first) or Matrix()).shape[:2]
+            matrix = display_matrix(first) or Matrix()
+            self.size: Size = upright(first, matrix).shape[:2]
+            shape = stream.sample_aspect_ratio or Fraction(1)
+            self.pixel_shape = 1 / shape if matrix.swaps_sides else shape  # width by height
+            self.time_base = stream.time_base
+        self.times: dict[int, Fraction] = {}
         num_frames, self.fps = self._count()
         digits = max(5, len(str(num_frames)))
         self.names: Sequence[str] = [f'{index:0{digits}}' for index in range(num_frames)]
@@ -79,6 +90,18 @@ class VideoFile:
         except (av.FFmpegError, OSError) as error:
             reason = f'cannot be read as a video ({error.strerror})'
             raise UserError(f'{self.path}: {reason}; {REMEDY}') from error
+
+    @contextlib.contextmanager
+    def open_sound(self, codecs: Container[str]) -> Iterator[av.AudioStream | None]:
+        """The sound that players choose; None, with a note, if it has none of these codecs."""
+        with self._open() as (container, _):
+            streams = sorted(container.streams.audio, key=is_default, reverse=True)
+            if streams and streams[0].codec_context.name not in codecs:
+                self._tell(
+                    f'its sound ({streams[0].codec_context.name}) is left out of the overlay'
+                )
+                streams = []
+            yield streams[0] if streams else None
 
     def _tell(self, note: str) -> None:
         if (note := f'{self.path}: {note}') not in self.notes:
@@ -127,6 +150,8 @@ class VideoFile:
                         picture = upright(frame, matrix)
                         check_size(f'{self.path}, frame {number - 1}', picture.shape[:2], self.size)
                         wanted.discard(number - 1)
+                        if frame.pts is not None and frame.time_base:
+                            self.times[number - 1] = frame.pts * frame.time_base
                         yield picture
                     if not wanted:
                         return
@@ -160,10 +185,13 @@ def is_cover(stream: av.VideoStream) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
+def is_default(stream: av.stream.Stream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.default)
+
+
 def precedence(stream: av.VideoStream) -> tuple[bool, int]:
     """Of several streams, players show the one marked as default, or else the largest."""
-    is_default = bool(stream.disposition & av.stream.Disposition.default)
-    return is_default, stream.width * stream.height
+    return is_default(stream), stream.width * stream.height
 
 
 def is_shown(packet: av.Packet, stream: av.VideoStream) -> bool:
@@ -178,9 +206,9 @@ def display_matrix(frame: av.VideoFrame) -> Matrix | None:
 
 
 def upright(frame: av.VideoFrame, matrix: Matrix) -> np.ndarray:
-    """The picture of a decoded frame, turned and mirrored; angles become quarter turns."""
+    """The picture of a decoded frame, turned and mirrored as a display matrix says."""
     picture = frame.to_ndarray(format='rgb24')
     a, b, c, d = matrix
-    if abs(a) + abs(d) < abs(b) + abs(c):
+    if matrix.swaps_sides:
         picture, a, d = picture.swapaxes(0, 1), c, b
     return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -8,23 +8,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataset.sizes import Size
+from dataset.sources import Source
 from dataset.video import Frame
+from dataset.video_file import VideoFile
 from util.files import atomic_write
-from util.visualize import ContactSheet, OverlayVideo, overlay
+from util.visualize import ContactSheet, OverlayVideo, VideoFormat, overlay
 
+SOUND_CODECS = {'aac', 'ac3', 'alac', 'eac3', 'flac', 'mp2', 'mp3', 'opus'}  # that an MP4 can hold
 AddFrame = Callable[[Frame, np.ndarray], None]  # frame, its mask (H, W); in the order of time
 AddOverlay = Callable[[Frame, np.ndarray, np.ndarray], None]  # the mask over the picture, too
 
 
 @contextlib.contextmanager
-def overlay_video(path: Path, size: Size, fps: float) -> Iterator[AddOverlay]:
-    with atomic_write(path) as part, OverlayVideo(part, size, fps) as video:
-        yield lambda frame, mask, picture: video.add(picture)
+def overlay_video(path: Path, source: Source, fps: float) -> Iterator[AddOverlay]:
+    with contextlib.ExitStack() as stack:
+        video = VideoFormat(source.size, fps)
+        if isinstance(source, VideoFile):
+            sound = stack.enter_context(source.open_sound(SOUND_CODECS))
+            video = VideoFormat(source.size, fps, source.pixel_shape, source.time_base, sound)
+        writer = stack.enter_context(OverlayVideo(stack.enter_context(atomic_write(path)), video))
+        yield lambda frame, mask, picture: writer.add(picture, source.times.get(frame.index))
 
 
 @contextlib.contextmanager
-def contact_sheet(path: Path, size: Size, fps: float) -> Iterator[AddOverlay]:
+def contact_sheet(path: Path, source: Source, fps: float) -> Iterator[AddOverlay]:
     sheet = ContactSheet()
     yield lambda frame, mask, picture: sheet.add(picture, frame.name)
     sheet.save(path)
@@ -34,7 +41,7 @@ class Output(NamedTuple):
     """A format: the file or folder it becomes, and how to open it."""
 
     file: str
-    open: Callable[[Path, Size, float], AbstractContextManager[AddOverlay]]
+    open: Callable[[Path, Source, float], AbstractContextManager[AddOverlay]]
 
 
 OUTPUTS = {
@@ -44,15 +51,17 @@ OUTPUTS = {
 
 
 @contextlib.contextmanager
-def open_outputs(folder: Path, names: Sequence[str], size: Size, fps: float) -> Iterator[AddFrame]:
-    """Open these formats for frames of a size (height, width).
+def open_outputs(
+    folder: Path, names: Sequence[str], source: Source, fps: float
+) -> Iterator[AddFrame]:
+    """Open these formats for frames of a source, of which `fps` are added for each second.
 
     Yields a function that adds a frame to all of them. Their files appear in `folder` only if
     everything inside the block went well.
     """
     with contextlib.ExitStack() as stack:
         formats = [OUTPUTS[name] for name in names]
-        adders = [stack.enter_context(f.open(folder / f.file, size, fps)) for f in formats]
+        adders = [stack.enter_context(f.open(folder / f.file, source, fps)) for f in formats]
 
         def add(frame: Frame, mask: np.ndarray) -> None:
             picture = overlay(frame.picture, mask)

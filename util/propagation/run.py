@@ -157,7 +157,7 @@ def write_results(
     try:
         with (
             progress_bar(clip.num_steps(options.direction)) as progress,
-            open_outputs(folder.path, options.outputs, source.size, fps) as add,
+            open_outputs(folder.path, options.outputs, source, fps) as add,
         ):
             num_frames = clip.run(options.direction, add, progress)
             if not num_frames:
