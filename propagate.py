@@ -21,7 +21,8 @@ from util.propagation.options import PropagationOptions
 @entry_point
 def main(argv: Sequence[str] | None = None) -> None:
     options = parse(argv)
-    # The network's libraries take seconds to load; --help and mistyped options do without them.
+    # Imported late, because PyTorch takes seconds to load, and --help and mistyped options do not
+    # need it.
     from util.propagation.run import propagate
 
     propagate(options)
@@ -34,14 +35,20 @@ def build_parser() -> argparse.ArgumentParser:
     add('--mask', required=True, help='a mask for the first frame, or a folder of masks')
     add('--output', required=True, help='folder for the results')
     add_size_option(parser)
-    add('--direction', choices=('forward', 'backward', 'both'), default='forward')
-    add('--overlay', action=argparse.BooleanOptionalAction, default=True, help='overlay.mp4')
-    add('--clean_mask', action='store_true', help='snap soft borders of masks to solid areas')
-    add('--start', type=int, action=Bounded, least=0, default=0, help='first frame, from 0')
-    add('--end', type=int, action=Bounded, least=1, help='the frame after the last one')
+    add(
+        '--direction', choices=('forward', 'backward', 'both'), default='forward',
+        help='follow objects from the first annotated frame, from the last one, or both (forward)',
+    )  # fmt: skip
+    add(
+        '--overlay', action=argparse.BooleanOptionalAction, default=True,
+        help='write overlay.mp4, the video with the masks drawn over it',
+    )  # fmt: skip
+    add('--clean_mask', action='store_true', help='snap soft mask borders to solid areas')
+    add('--start', type=int, action=Bounded, least=0, default=0, help='first frame (0)')
+    add('--end', type=int, action=Bounded, least=1, help='stop before this frame')
     add(
         '--stride', type=int, action=Bounded, least=1, default=1, metavar='N',
-        help='take every N-th frame',
+        help='use every N-th frame',
     )  # fmt: skip
     add('--resume', action='store_true', help='continue an interrupted run')
     add_core_options(parser)
@@ -49,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None = None) -> PropagationOptions:
-    """Read the command line. Raises UserError for values that no run can have."""
+    """Read the command line. Raises UserError for options that contradict each other."""
     args = build_parser().parse_args(argv)
     if args.end is not None and args.end <= args.start:
         raise UserError(f'--end {args.end}: must be greater than --start {args.start}')

@@ -11,7 +11,7 @@ from util.training.options import parse
 @entry_point
 def main(argv=None):
     options = parse(__doc__.splitlines()[0], argv)
-    # PyTorch takes seconds to import; mistakes in the options are reported before that.
+    # Imported late, because PyTorch takes seconds to load, and mistyped options are reported first.
     from util.training.start import start_training
 
     with start_training(options) as training:
@@ -19,21 +19,21 @@ def main(argv=None):
 
 
 def train(training, options):
-    """The training loop. If it fails, it leaves a checkpoint: see util/training/rescue.py."""
+    """The training loop. If it fails, a checkpoint is saved: see util/training/rescue.py."""
     while training.iteration < options.iterations:
-        # 1. Take the next batch, which worker processes have prepared in the meantime.
+        # 1. Take the next batch, which worker processes have prepared in advance.
         batch = training.next_batch()
         # 2. Segment it, and update the weights.
         results = training.step(batch)
-        # 3. Report loss and IoU; now and then, draw the masks.
+        # 3. Log loss and IoU and, from time to time, pictures of the masks.
         training.report(batch, results)
-        # 4. Score the network on other videos, and keep the best one.
+        # 4. Score the network on validation videos, and save it if it is the best so far.
         if training.videos and training.is_due(options.validate_every):
             training.validate()
         # 5. Save a checkpoint to resume from.
         if training.is_due(options.save_every):
             training.save()
-        # 6. Ctrl-C and SIGTERM end the training here, between two iterations.
+        # 6. Ctrl-C and SIGTERM stop the training here, between two iterations.
         training.stop_if_asked()
 
 

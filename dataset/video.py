@@ -1,7 +1,8 @@
 """One video with its masks, as frames for the network.
 
-`Video` is what `inference_core.segment_frames` reads: a clip of a user's own, or a video of a
-benchmark (`dataset.benchmarks`). H W is the size of the input, h w the size the network gets.
+`inference_core.segment_frames` iterates over a `Video`, which is either the user's own clip or a
+video of a benchmark (`dataset.benchmarks`). H W is the size of the input, h w the size to which it
+is resized for the network.
 """
 
 import itertools
@@ -33,27 +34,28 @@ from util.parallel import prefetch
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A frame as `InferenceCore.step` takes it, and as people see it."""
+    """A frame, both resized for `InferenceCore.step` and in its original size."""
 
-    index: int  # in the input, from 0
+    index: int  # position in the input, from 0
     name: str
     image: torch.Tensor  # 3, h, w float32 in [0, 1]
-    mask: torch.Tensor | None  # h, w uint8 ids; None where the frame is not annotated
-    object_ids: list[int] | None  # ids in the mask, including ids lost when it is scaled down
-    picture: np.ndarray  # H, W, 3 uint8
-    annotation: np.ndarray | None  # H, W uint8: the mask at the size of the input
+    mask: torch.Tensor | None  # h, w uint8 ids; None if the frame is not annotated
+    object_ids: list[int] | None  # ids in the annotation, even if scaling it down loses some
+    picture: np.ndarray  # H, W, 3 uint8: the image at its original size
+    annotation: np.ndarray | None  # H, W uint8: the mask at its original size
 
 
 class Video:
-    """Iterates over the frames of a source, in the order of `indices`. Decodes ahead, in threads.
+    """The frames of a source, in the order of `indices`. Threads decode them in advance.
 
     Arguments:
-      source: where the frames come from.
-      masks: path of the mask by frame index, for annotated frames.
-      read_mask: reads such a path into a uint8 array (H, W) of ids.
-      short_side: length to which `resize` brings the short side for the network; None keeps it.
-      indices: which frames, in which order; by default all.
-      resize: scales an image (3, H, W) to a size; by default `resize_image`.
+        source: where the frames come from.
+        masks: frame index -> path of its mask, for annotated frames.
+        read_mask: reads a mask file into a uint8 array (H, W) of ids.
+        short_side: length in pixels to which the short side is scaled for the network; None keeps
+            the original size.
+        indices: which frames to read, and in which order; by default, all of them.
+        resize: scales an image (3, H, W) to a given size; by default, `resize_image`.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Video:
         self.indices = all_indices(source) if indices is None else indices
 
     def name(self, index: int) -> str:
+        """The name of a frame: its number for a camera, the name in the source otherwise."""
         return f'{index:05}' if self.is_live else self.source.names[index]
 
     def __iter__(self) -> Iterator[Frame]:
@@ -100,8 +103,11 @@ class Video:
         return index, picture, annotation
 
     def _frame(self, index: int, picture: np.ndarray, annotation: np.ndarray | None) -> Frame:
-        """Runs outside the reading threads: each thread that computes with torch would start its
-        own team of OpenMP threads, and these would compete with the network's."""
+        """Make a frame of what was read, resized for the network.
+
+        This must not run in the reading threads: each of them would start its own OpenMP threads,
+        which would compete with those of the network.
+        """
         image = torch.from_numpy(picture).permute(2, 0, 1).float() / 255
         image = self.resize(image, self.network_size)
         mask = ids = None
@@ -112,24 +118,24 @@ class Video:
 
 
 class MatchedMasks(NamedTuple):
-    """The masks that belong to a source."""
+    """The masks that belong to the frames of a source."""
 
-    paths: dict[int, Path]  # by frame index; only masks that show an object
+    paths: dict[int, Path]  # frame index -> mask; only masks that show an object
     reader: MaskReader
-    notes: list[str]  # sentences to tell the user: what was scaled or cleaned
+    notes: list[str]  # messages for the user about masks that were scaled or cleaned
 
 
 def open_video(spec: str | Path, masks: str | Path, *, short_side: int | None = 480) -> Video:
-    """Open a video with the mask of its first frame, or a folder of masks named like frames.
-
-    The video starts at the first annotated frame.
+    """Open a video and its masks. The result starts at the first annotated frame.
 
     Arguments:
-      spec: a video file, a folder of images, or the number of a camera.
-      masks: an image of ids or colours, or a folder of such images.
-      short_side: what the network gets (see `PropagationNetwork.short_side`); None keeps the size.
-
-    Raises UserError for whatever cannot be read or does not fit together.
+        spec: a video file, a folder of images, or the number of a camera.
+        masks: a mask for the first frame (an image of ids or colours), or a folder of masks named
+            like their frames.
+        short_side: length in pixels to which the short side is scaled for the network (see
+            `PropagationNetwork.short_side`); None keeps the original size.
+    Raises:
+        UserError: something cannot be read, or the masks do not match the frames.
     """
     source = open_source(spec)
     matched = match_masks(masks, source, all_indices(source))
@@ -138,18 +144,22 @@ def open_video(spec: str | Path, masks: str | Path, *, short_side: int | None = 
 
 
 def all_indices(source: Source) -> range:
-    """The frame indices of a source; without an end for a camera."""
+    """The indices of all frames of a source; for a camera, the range is practically endless."""
     return range(sys.maxsize if source.is_live else len(source.names))
 
 
 def match_masks(
     path: str | Path, source: Source, indices: range, *, clean: bool = False
 ) -> MatchedMasks:
-    """Find, read and check the masks for the chosen frames of a source before work starts.
+    """Find and check the masks for the chosen frames of a source.
 
     Arguments:
-      path: one image, for the first of `indices`, or a folder of masks named like frames.
-      clean: snap soft borders to solid areas instead of refusing them.
+        path: a mask for the first of `indices`, or a folder of masks named like their frames.
+        source: where the frames come from.
+        indices: the chosen frames.
+        clean: snap soft mask borders to the nearest solid area instead of rejecting such masks.
+    Raises:
+        UserError: a mask is missing, cannot be read or does not match its frame.
     """
     path = Path(path)
     if not path.exists():
@@ -157,7 +167,7 @@ def match_masks(
     if path.is_file():
         masks = {indices[0]: path}
     elif source.is_live:
-        raise UserError(f'{path}: a camera takes one mask, for its first frame')
+        raise UserError(f'{path}: for a camera, give a single mask, for its first frame')
     else:
         masks = masks_by_name(path, source.names, indices)
     reader = MaskReader(list(masks.values()), clean=clean)

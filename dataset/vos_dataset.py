@@ -1,7 +1,7 @@
-"""Stages 1 and 2: three frames of a video with one or two of its objects.
+"""Training samples for stages 1 and 2: three frames of a video, with one or two of its objects.
 
-A tree of videos is JPEGImages/<video>/<frame>.jpg and Annotations/<video>/<frame>.png, or the same
-one folder deeper, in 480p/.
+A dataset consists of JPEGImages/<video>/<frame>.jpg and Annotations/<video>/<frame>.png, or of
+JPEGImages/480p/<video>/<frame>.jpg and Annotations/480p/<video>/<frame>.png.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,16 @@ from dataset.transforms import Affine, CropRange, Jitter, ResizedCrop, resize
 from util.errors import UserError
 from util.masks import load_mask
 
-NUM_OBJECTS = 2  # at most, in a sample
-MAX_TRIES = 5  # to find frames that show an object
+NUM_OBJECTS = 2  # maximum number of objects in a sample
+MAX_TRIES = 5  # how often to draw frames before accepting some that show no object
 CROPS, BL30K_CROPS = CropRange((0.36, 1.0)), CropRange((0.25, 1.0))
 
 
 class FilesInFolder:
-    """Paths in one folder, kept as names: BL30K's ten million Path objects would fill 2 GB."""
+    """A sequence of paths in one folder that stores only their names.
+
+    Path objects for the ten million files of BL30K would take 2 GB.
+    """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         self.folder = folder
@@ -37,7 +40,7 @@ class FilesInFolder:
 
 
 class TrainingVideo(NamedTuple):
-    """A video with a mask for each frame, in order of time."""
+    """The frames of a video and their masks, in chronological order."""
 
     name: str
     images: FilesInFolder
@@ -45,15 +48,16 @@ class TrainingVideo(NamedTuple):
 
 
 class VOSDataset:
-    """Samples of videos.
+    """Draws training samples from videos.
 
     Arguments:
-        videos: as `find_videos` finds them.
-        crop: side of the square crops.
-        short_side: larger frames are scaled down to it first; None keeps their size.
-        bl30k: choose crops and objects by the rules for BL30K.
-        skip_divisor: divides the largest distance between frames, for sets that are annotated only
-            at every n-th frame.
+        videos: the videos; see `find_videos`.
+        crop: side of the square crops in pixels.
+        short_side: frames whose short side is longer are first scaled down to it; None keeps the
+            original size.
+        bl30k: use the published cropping and object selection for BL30K.
+        skip_divisor: the maximum distance between frames is divided by this, for datasets in which
+            only every n-th frame is annotated.
     """
 
     def __init__(
@@ -75,7 +79,7 @@ class VOSDataset:
         return len(self.videos)
 
     def sample(self, index: int, rng: np.random.Generator, max_skip: int) -> Sample:
-        """A sample of video `index`; max_skip is the largest distance between its frames."""
+        """Draw a sample from video `index`, with frames at most `max_skip` apart."""
         for _ in range(MAX_TRIES):
             raw = self.draw_frames(index, rng, max_skip)
             ids = choose_objects(rng, raw.masks, NUM_OBJECTS, self.bl30k)
@@ -86,7 +90,14 @@ class VOSDataset:
     def draw_frames(
         self, index: int, rng: np.random.Generator, max_skip: int, crops: CropRange | None = None
     ) -> RawSample:
-        """Three augmented frames of a video; crops: how to crop them (None: as published)."""
+        """Draw three frames of a video and augment them.
+
+        Arguments:
+            index: the number of the video.
+            rng: the source of randomness.
+            max_skip: maximum distance between frames.
+            crops: range of random crops; None uses the published one.
+        """
         _, images, masks = self.videos[index]
         chosen = sample_frames(rng, len(images), max_skip // self.skip_divisor)
         pairs = [read_pair(images[i], masks[i], self.short_side) for i in chosen]
@@ -100,7 +111,7 @@ class VOSDataset:
     def draw_image(
         self, index: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, Path]:
-        """Any one frame of a video as it is, its mask, and the path of the frame."""
+        """Draw one frame of a video, without augmentation: its image, its mask and its path."""
         _, images, masks = self.videos[index]
         i = int(rng.integers(len(images)))
         return *read_pair(images[i], masks[i], self.short_side), images[i]
@@ -111,9 +122,10 @@ def augment(
     pairs: Sequence[tuple[np.ndarray, np.ndarray]],
     window: ResizedCrop,
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Crop and change images and masks -> images, masks.
+    """Augment pairs of image and mask. Returns the images and the masks.
 
-    All share their crop and a change of colours; each is turned, and flickers, by itself.
+    The crop and the main colour jitter are the same for all pairs. In addition, each pair gets its
+    own affine transform and a slight colour jitter.
     """
     jitter = Jitter.sample(rng, 0.1, 0.03, 0.03, grey=0.05)
     images, masks = [], []
@@ -126,10 +138,10 @@ def augment(
 
 
 def sample_frames(rng: np.random.Generator, num_frames: int, max_skip: int) -> list[int]:
-    """Three frame numbers of a video, in order of time or in reverse.
+    """Draw the numbers of three frames of a video, in chronological or reverse order.
 
-    As published: in a video no longer than max_skip, and at the end of a longer one, the first two
-    are the same frame.
+    As in the published code, the first two frames coincide in a video of up to max_skip frames, and
+    also at the end of a longer one.
     """
     reach = min(num_frames, max_skip)
     start = int(rng.integers(num_frames - reach + 1))
@@ -142,7 +154,7 @@ def sample_frames(rng: np.random.Generator, num_frames: int, max_skip: int) -> l
 def choose_objects(
     rng: np.random.Generator, masks: Sequence[np.ndarray], num_objects: int, bl30k: bool = False
 ) -> list[int]:
-    """Up to `num_objects` ids that the first of the masks shows, in random order."""
+    """Draw up to `num_objects` of the ids in the first mask, in random order."""
     ids = [int(i) for i in np.unique(masks[0]) if i]
     if bl30k:
         ids = [i for i in ids if is_large_enough(i, masks)]
@@ -150,9 +162,9 @@ def choose_objects(
 
 
 def is_large_enough(i: int, masks: Sequence[np.ndarray]) -> bool:
-    """Whether BL30K's object i has more than 100 pixels in the first mask and is not mostly hidden.
+    """Whether object i of a BL30K sample has over 100 pixels in the first mask and is not occluded.
 
-    An object of up to 900 pixels there counts as mostly hidden if another mask shows 400 or more.
+    It counts as occluded there if it has at most 900 pixels, but 400 or more in another mask.
     """
     area, *others = (int((mask == i).sum()) for mask in masks)
     return area > 100 and (area > 900 or max(others) < 400)
@@ -163,7 +175,7 @@ def read_pair(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read a frame, uint8 (H, W, 3), and its mask, uint8 (H, W) of ids.
 
-    Larger ones are scaled down to `short_side`.
+    Both are scaled down to `short_side` if their short side is longer.
     """
     image = read_image_fast(image_path)
     mask = fit_mask(mask_path, load_mask(mask_path), image.shape[:2])
@@ -174,18 +186,18 @@ def read_pair(
 
 
 class FoundVideos(NamedTuple):
-    """What `find_videos` finds: videos, and how much it left out."""
+    """The result of `find_videos`: the videos, and how much was left out."""
 
     videos: list[TrainingVideo]
-    num_short: int  # videos of fewer than NUM_FRAMES frames
-    num_without_mask: int  # frames
+    num_short: int  # number of videos left out because they have fewer than NUM_FRAMES frames
+    num_without_mask: int  # number of frames left out because they have no mask
 
 
 def find_videos(root: Path, names: Sequence[str] | None = None) -> FoundVideos:
-    """Find all videos of a tree, or those with the given names.
+    """Find all videos of a dataset, or those with the given names.
 
-    Frames without a mask are left out, and then videos of fewer than 3 frames. Raises UserError for
-    a mask without a frame, and if nothing remains.
+    Frames without a mask are left out, and so are videos with fewer than 3 remaining frames. Raises
+    UserError if a mask has no frame, or if no video remains.
     """
     images, annotations = tree_folders(root)
     videos, num_short, num_without_mask = [], 0, 0
@@ -199,10 +211,10 @@ def find_videos(root: Path, names: Sequence[str] | None = None) -> FoundVideos:
         if len(found.frames) < NUM_FRAMES:
             num_short += 1
             continue
-        # videos number their frames alike: to save memory, they share one tuple of names
+        # Most videos number their frames alike; sharing the tuples of names saves memory.
         frames = FilesInFolder(images / name, shared.setdefault(found.frames, found.frames))
         masks = FilesInFolder(annotations / name, shared.setdefault(found.masks, found.masks))
         videos.append(TrainingVideo(name, frames, masks))
     if not videos:
-        raise UserError(f'{images}: no video of {NUM_FRAMES} frames or more with masks in it')
+        raise UserError(f'{images}: no video has {NUM_FRAMES} or more frames with masks')
     return FoundVideos(videos, num_short, num_without_mask)

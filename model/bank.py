@@ -1,6 +1,6 @@
-"""The memory of one video: what its frames were encoded to, ready to be read.
+"""The memory of one video: the keys and values of its memorised frames.
 
-Legend: K objects, h w feature grid, CK = 128, CV = 512.
+Legend: K objects, h w feature grid, CK = 128 key channels, CV = 512 value channels.
 """
 
 from collections.abc import Sequence
@@ -11,52 +11,61 @@ from torch import Tensor
 
 from model.memory import read
 
-FRAMES_PER_BLOCK = 8  # 33 MB per object at 480p; untouched pages cost no CPU memory
+FRAMES_PER_BLOCK = 8  # 33 MB per object at 480p; on a CPU, pages not yet written take no memory
 
 
 class KeptFrame(NamedTuple):
-    """A frame that stays in the bank, with all that is needed to go on after it in another run."""
+    """A frame that stays in memory, with everything another run needs to continue after it."""
 
-    index: int  # type: ignore[assignment]  # of the `step` call that produced it, from 0
+    index: int  # type: ignore[assignment]  # which `step` call produced the frame, from 0
     annotated: bool
     object_ids: list[int]
-    slots: list[int | None]  # where each object's memory keeps it; None: no longer than one frame
+    slots: list[int | None]  # its slot in the memory of each object; None if that did not keep it
     keys: Tensor  # K, CK, h, w
     values: Tensor  # K, CV, h, w
 
 
 class ObjectMemory:
-    """Keys and values of one object: the kept frames, and after them one for the previous frame.
+    """Keys and values of one object, for all kept frames and, if it is not kept, the previous one.
 
-    Each frame has a slot: h*w rows of a block, as `model.memory.read` takes them. When the last
-    block is full a new one is added, so nothing is ever copied or concatenated. max_frames caps the
-    kept frames, but annotated ones always stay.
+    Each frame occupies a slot: h*w rows of a block, in the layout that `model.memory.read` expects.
+    When the last block is full, a new one is added, so nothing is ever copied or concatenated.
+
+    Arguments:
+        max_frames: maximum number of kept frames; None for no limit. Annotated frames are always
+            kept, even beyond it.
     """
 
     def __init__(self, max_frames: int | None = None) -> None:
         self.max_frames = max_frames
         self.keys: list[Tensor] = []  # blocks (FRAMES_PER_BLOCK, h*w, CK)
         self.values: list[Tensor] = []  # blocks (FRAMES_PER_BLOCK, h*w, CV)
-        self.kept: dict[int, bool] = {}  # slot -> whether it is annotated, oldest first
+        self.kept: dict[int, bool] = {}  # slot -> whether its frame is annotated; oldest first
         self.temporary = False  # whether slot len(kept) holds the previous frame
 
     def write(self, key: Tensor, value: Tensor, *, keep: bool, annotated: bool) -> int | None:
-        """Store a frame, in place of the oldest unannotated one where the cap is reached.
+        """Store a frame; if max_frames is reached, it replaces the oldest unannotated one.
 
-        key (CK, h, w), value (CV, h, w). Returns its slot, None if it is not kept.
+        Arguments:
+            key: (CK, h, w).
+            value: (CV, h, w).
+            keep: True to keep the frame, False to store it only until the next one is written.
+            annotated: whether the frame came with a mask.
+        Returns:
+            The slot of the frame, or None if it is not kept.
         """
         slot = len(self.kept)
         if keep and self.max_frames is not None and slot >= self.max_frames:
             oldest = next((s for s, was_annotated in self.kept.items() if not was_annotated), None)
             if oldest is not None:
                 slot = oldest
-            else:  # all are annotated: the cap gives way to another one of these alone
+            else:  # All kept frames are annotated: only another annotated one may exceed the limit.
                 keep = annotated
         self.put(slot, key.flatten(1).T, value.flatten(1).T, keep=keep, annotated=annotated)
         return slot if keep else None
 
     def put(self, slot: int, key: Tensor, value: Tensor, *, keep: bool, annotated: bool) -> None:
-        """Fill a slot with key (h*w, CK) and value (h*w, CV)."""
+        """Write a key (h*w, CK) and a value (h*w, CV) to a slot."""
         number, place = divmod(slot, FRAMES_PER_BLOCK)
         for blocks, rows in ((self.keys, key), (self.values, value)):
             if number == len(blocks):
@@ -65,11 +74,11 @@ class ObjectMemory:
             blocks[number][place] = rows
         self.temporary = not keep
         if keep:
-            self.kept.pop(slot, None)  # inserted again, it is the newest
+            self.kept.pop(slot, None)  # so that the slot becomes the last, newest entry
             self.kept[slot] = annotated
 
     def read(self, query_key: Tensor, **options: Any) -> Tensor:
-        """query_key (CK, h, w) -> (CV, h, w). options: see `model.memory.read`."""
+        """Read with a query key (CK, h, w): (CV, h, w). For options, see `model.memory.read`."""
         return read(self.rows(self.keys), self.rows(self.values), query_key, **options)
 
     def rows(self, blocks: Sequence[Tensor]) -> list[Tensor]:
@@ -83,7 +92,7 @@ class ObjectMemory:
 
 
 class MemoryBank:
-    """One ObjectMemory per object: an object that appears late has seen fewer frames."""
+    """The memories of all objects. An object that appears late has memories of fewer frames."""
 
     def __init__(self, max_frames: int | None = None) -> None:
         self.max_frames = max_frames
@@ -92,9 +101,15 @@ class MemoryBank:
     def write(
         self, keys: Tensor, values: Tensor, *, keep: bool, annotated: bool
     ) -> list[int | None]:
-        """Store a frame for each object; objects without a memory get one.
+        """Store a frame in the memory of each object, creating a memory for each new object.
 
-        keys (K, CK, h, w), values (K, CV, h, w). Returns the slot per object, None if not kept.
+        Arguments:
+            keys: (K, CK, h, w).
+            values: (K, CV, h, w).
+            keep: see `ObjectMemory.write`.
+            annotated: see `ObjectMemory.write`.
+        Returns:
+            The slot of the frame in each memory, or None where it is not kept.
         """
         self._add_objects(len(keys))
         return [
@@ -103,11 +118,11 @@ class MemoryBank:
         ]
 
     def read(self, query_key: Tensor, **options: Any) -> Tensor:
-        """query_key (CK, h, w) -> (K, CV, h, w). options: see `model.memory.read`."""
+        """Read with a query key (CK, h, w): (K, CV, h, w). For options, see `model.memory.read`."""
         return torch.stack([memory.read(query_key, **options) for memory in self.objects])
 
     def restore(self, frame: KeptFrame) -> None:
-        """Put a frame back into the slots that `write` once gave it."""
+        """Put a frame back into the slots that `write` assigned to it in an earlier run."""
         self._add_objects(len(frame.slots))
         parts = zip(self.objects, frame.slots, frame.keys, frame.values, strict=True)
         for memory, slot, key, value in parts:
@@ -117,6 +132,6 @@ class MemoryBank:
             memory.put(place, key, value, keep=keep, annotated=frame.annotated)
 
     def _add_objects(self, num_objects: int) -> None:
-        """Make memories until there are this many."""
+        """Add memories until there are `num_objects` of them."""
         new = num_objects - len(self.objects)
         self.objects += [ObjectMemory(self.max_frames) for _ in range(new)]

@@ -1,7 +1,7 @@
 """The propagation network, for inference, training and correspondence alike.
 
-Legend: B batch, K objects, T frames, H W image (multiples of 16), h w = H/16 W/16, CK = 128,
-CV = 512.
+Legend: B batch, K objects, T frames, H W image size (multiples of 16), h w = H/16 W/16 size of the
+feature grid, CK = 128 key channels, CV = 512 value channels.
 """
 
 from pathlib import Path
@@ -15,13 +15,13 @@ from model.memory import affinity, aggregate_logits, readout
 from model.modules import Decoder, KeyValue, MaskRGBEncoder, RGBEncoder
 from model.weights import bad_checkpoint, check_weights, read_checkpoint
 
-STRIDE = 16  # pixels per cell of keys and values
-IMAGE_MEAN = (0.485, 0.456, 0.406)  # statistics of ImageNet, RGB in [0, 1]
+STRIDE = 16  # side of a cell of the feature grid, in pixels
+IMAGE_MEAN = (0.485, 0.456, 0.406)  # ImageNet statistics, for RGB in [0, 1]
 IMAGE_STD = (0.229, 0.224, 0.225)
 
 
 class Query(NamedTuple):
-    """The features of a frame that do not depend on an object."""
+    """The features of a frame to be segmented, which all objects share."""
 
     key: Tensor  # B, CK, h, w
     value: Tensor  # B, CV, h, w
@@ -30,13 +30,16 @@ class Query(NamedTuple):
 
 
 class PropagationNetwork(nn.Module):
-    """Space-time memory network of MiVOS (CVPR 2021), section 3 and appendix.
+    """The space-time memory network of MiVOS (CVPR 2021), section 3 and appendix.
 
-    single_object: the stage-0 variant, whose mask encoder does not see the other objects.
-    The weights are random: `load_network` reads a checkpoint, `model.pretrained` has the starting
-    points of a training. A new network is in evaluation mode.
-    Attribute short_side: the short side of a frame, in pixels, at which the network is best, None
-    if the checkpoint does not state it.
+    A new network has random weights and is in evaluation mode. `load_network` reads a checkpoint;
+    `model.pretrained` provides weights to start training from.
+
+    Arguments:
+        single_object: build the stage-0 variant, whose mask encoder does not see the other objects.
+    Attributes:
+        short_side: the frame size at which the network works best (length of the short side in
+            pixels); None if the checkpoint does not state it.
     """
 
     mean: Tensor  # 3, 1, 1
@@ -51,22 +54,22 @@ class PropagationNetwork(nn.Module):
         self.kv_m_f16 = KeyValue()  # memory side
         self.kv_q_f16 = KeyValue()  # query side
         self.decoder = Decoder()
-        # not persistent: the checkpoint's keys stay as published
+        # Not persistent, so that checkpoints have the same keys as the published ones.
         self.register_buffer('mean', torch.tensor(IMAGE_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(IMAGE_STD).view(3, 1, 1), persistent=False)
         self.eval()
 
     def train(self, mode: bool = True) -> 'PropagationNetwork':
-        """As in any module, except that BatchNorm keeps its stored statistics and never updates.
+        """Set training mode, except that BatchNorm keeps using its stored statistics.
 
-        `OptimizationOptions(train_bn=True)` lets it learn in a training from random weights.
+        When training from random weights, `OptimizationOptions(train_bn=True)` updates them.
         """
         super().train(mode)
         self.set_batch_norm(False)
         return self
 
     def set_batch_norm(self, train: bool) -> None:
-        """Choose whether BatchNorm normalises by the batch and updates its statistics."""
+        """Set whether BatchNorm normalises with batch statistics and updates its stored ones."""
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.train(train)
@@ -78,21 +81,21 @@ class PropagationNetwork(nn.Module):
 
     @property
     def key_projections(self) -> list[nn.Conv2d]:
-        """The convolutions that make keys, on the memory and on the query side."""
+        """The convolutions that compute the keys of the memory and of the query."""
         return [self.kv_m_f16.key_proj, self.kv_q_f16.key_proj]
 
     def normalize(self, image: Tensor) -> Tensor:
-        """Scale (..., 3, H, W) in [0, 1] to zero mean and unit variance over ImageNet."""
+        """Normalise an image (..., 3, H, W) in [0, 1] with the ImageNet mean and deviation."""
         return (image - self.mean) / self.std
 
     def memorize(self, image: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode a frame with its masks for the memory.
+        """Encode a frame and its masks for the memory.
 
         Arguments:
             image: (B, 3, H, W) in [0, 1].
             masks: (B, K, H, W) in [0, 1].
         Returns:
-            keys (B, K, CK, h, w) and values (B, K, CV, h, w).
+            Keys (B, K, CK, h, w) and values (B, K, CV, h, w).
         """
         batch, num_objects = masks.shape[:2]
         image = self.normalize(image).unsqueeze(1).expand(-1, num_objects, -1, -1, -1)
@@ -105,48 +108,49 @@ class PropagationNetwork(nn.Module):
         return keys.unflatten(0, shape), values.unflatten(0, shape)
 
     def encode_query(self, image: Tensor) -> Query:
-        """Encode a frame (B, 3, H, W) in [0, 1] to be segmented."""
+        """Encode a frame (B, 3, H, W) in [0, 1] that is to be segmented."""
         f16, f8, f4 = self.rgb_encoder(self.normalize(image))
         key, value = self.kv_q_f16(f16)
         return Query(key, value, f8, f4)
 
     def decode(self, query: Query, readout: Tensor) -> Tensor:
-        """Turn what was read from memory (B, K, CV, h, w) into one logit (B, K, H, W) per object.
+        """Decode the readout (B, K, CV, h, w) of each object into mask logits (B, K, H, W).
 
-        Each object is decoded by itself; `model.memory.aggregate` weighs them against each other.
+        Objects are decoded independently; `model.memory.aggregate` combines them afterwards.
         """
         return self.decoder(readout, query.value, query.f8, query.f4)
 
     def forward(self, frames: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
-        """Segment the frames of training samples, each one from all frames before it.
+        """Segment the frames of training samples, each one using all previous frames as memory.
 
-        Gradients flow through the predicted masks that are memorised on the way.
+        Predicted masks are memorised without being detached, so gradients flow through them.
 
         Arguments:
             frames: (B, T, 3, H, W) in [0, 1].
-            masks: (B, K, H, W), the ground truth of frame 0.
-            valid: (B, K), 0 where a sample has no such object.
+            masks: (B, K, H, W), the ground truth for frame 0.
+            valid: (B, K), 1 for the objects that a sample has, 0 for those it lacks.
         Returns:
-            logits (B, T-1, K+1, H, W) of frames 1 to T-1; channel 0 is the background.
+            Logits (B, T-1, K+1, H, W) for frames 1 to T-1; channel 0 is the background.
         """
         valid = valid[:, :, None, None]
         keys, values, logits = [], [], []
         for t in range(1, frames.shape[1]):
-            # 1. memorise the previous frame with its mask: given for frame 0, predicted after it
+            # 1. Memorise the previous frame with its mask (ground truth for frame 0, otherwise
+            #    predicted).
             key, value = self.memorize(frames[:, t - 1], masks)
             keys.append(key)
             values.append(value)
-            # 2. read from all frames so far, and decode
+            # 2. Read from all frames so far, and decode.
             query = self.encode_query(frames[:, t])
             read = self.read_all(torch.stack(keys, 3), torch.stack(values, 3), query.key)
             prob = self.decode(query, read).float().sigmoid() * valid
-            # 3. weigh the objects against each other and the background
+            # 3. Aggregate the objects and the background.
             logits.append(aggregate_logits(prob))
             masks = logits[-1].softmax(1)[:, 1:]
         return torch.stack(logits, 1)
 
     def read_all(self, keys: Tensor, values: Tensor, query_key: Tensor) -> Tensor:
-        """Read each object's memory of T frames without top-k.
+        """Read each object's memory of T frames, at all memory positions (no top-k).
 
         Arguments:
             keys: (B, K, CK, T, h, w).
@@ -173,13 +177,16 @@ def load_network(
     """Read a checkpoint into a PropagationNetwork on `device`, in evaluation mode.
 
     Arguments:
-        path: a checkpoint of any of the kinds that `model.weights` describes. The number of input
-            channels of the mask encoder (4: stage 0, 5: all others) is read off the file.
-        multi_object: refuse a stage-0 checkpoint.
-        for_inference: optimised for inference; cannot be trained or saved. See `model.fuse`.
-        compiled: in addition, compile with torch.compile, which takes a minute at the first frame.
+        path: a checkpoint in any of the formats that `model.weights` describes. Whether it is a
+            stage-0 network is inferred from the number of input channels of its mask encoder (4 in
+            stage 0, otherwise 5).
+        multi_object: reject a stage-0 checkpoint.
+        for_inference: optimise the network for inference; it can then be neither trained nor saved.
+            See `model.fuse`.
+        compiled: with for_inference, also compile the network with torch.compile, which adds about
+            a minute to the first frame.
     Raises:
-        UserError: names the file and the keys if this is not such a checkpoint.
+        UserError: the file is not such a checkpoint; the message names it and the keys at fault.
     """
     weights, short_side = read_checkpoint(Path(path))
     conv1 = weights.get('mask_rgb_encoder.conv1.weight')

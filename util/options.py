@@ -75,13 +75,14 @@ class ShortSide(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def add_size_option(parser: argparse.ArgumentParser) -> None:
+def add_size_option(parser: argparse.ArgumentParser, otherwise: str = '480') -> None:
+    """otherwise: what the help says about checkpoints that name no size."""
     parser.add_argument(
         '--size',
         type=int,
         action=ShortSide,
         help='short side of what the network sees, -1 for that of the input (default: what the '
-        'checkpoint is best at, else 480)',
+        f'checkpoint is best at, else {otherwise})',
     )
 
 

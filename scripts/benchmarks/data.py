@@ -15,7 +15,7 @@ from scripts.benchmarks.timing import compare, in_turn
 from scripts.rendering import render
 from util.masks import save_mask
 
-NUM_SAMPLES = 10  # in a round
+NUM_SAMPLES = 10  # per round
 
 
 def run(options):

@@ -188,7 +188,7 @@ def test_an_empty_set_is_refused(tmp_path):
     with pytest.raises(UserError, match='fss: no pairs'):
         build_stage(0, static_root=tmp_path)
     short = own_tree(tmp_path / 'short', lengths=(2, 1))
-    with pytest.raises(UserError, match='no video of 3 frames or more'):
+    with pytest.raises(UserError, match='no video has 3 or more frames'):
         build_stage(2, vos_root=[short])
     (tmp_path / 'short' / 'Annotations').rename(tmp_path / 'short' / 'Masks')
     with pytest.raises(UserError, match='Annotations: no such folder'):

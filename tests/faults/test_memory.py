@@ -82,7 +82,7 @@ def test_a_clip_can_be_resumed_when_memory_ran_out(run, tmp_path, capsys, monkey
     assert all(option in line for option in ('--size', '--max_mem_frames', '--amp', '--resume'))
     assert len(names_in(tmp_path / 'x' / 'out' / 'masks')) == 7
     assert run('propagate', tmp_path / 'x', resume=True) == expected
-    assert 'going on with the unfinished run' in capsys.readouterr().out
+    assert 'continuing the unfinished run' in capsys.readouterr().out
 
 
 def test_memory_that_runs_out_while_an_image_is_read_is_not_taken_for_damage(run, tmp_path, capsys):
@@ -116,7 +116,7 @@ def test_a_training_that_runs_out_of_memory_keeps_sound_weights(run, tmp_path, c
     checkpoint = tmp_path / 'x' / 'saves' / 'x' / 'x_checkpoint.pth'
     assert line == (
         'error: out of memory: lower --batch_size, --crop or --num_workers, or use --amp; '
-        f'go on with --load_model {checkpoint}'
+        f'resume with --load_model {checkpoint}'
     )
     assert torch.load(checkpoint, weights_only=True)['iteration'] == kept
     found = run('train', tmp_path / 'x', '--save_every', 4, resume=True)

@@ -85,7 +85,12 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path, monkeypatch):
 
 
 READERS = {  # function: the modules that may call it, because they check sizes and formats
-    'Image.open': {'util/images.py', 'scripts/rendering.py'},  # the latter: scikit-image's
+    # rendering reads scikit-image's pictures, the reference pipeline made-up ones
+    'Image.open': {
+        'util/images.py',
+        'scripts/rendering.py',
+        'scripts/benchmarks/reference_data.py',
+    },
     'cv2.imread': set(),
     'cv2.imdecode': {'dataset/samples.py'},
     'av.open': {'dataset/video_file.py', 'util/visualize.py'},  # the latter writes

@@ -43,7 +43,7 @@ def test_a_training_whose_worker_is_killed_keeps_what_it_has_learnt(
     (line,) = [line for line in errors.splitlines() if line.startswith('error:')]
     assert code == 2 and 'Traceback' not in errors
     assert line.startswith('error: a process that makes samples has ended')
-    assert f'lower --num_workers; go on with --load_model {saves}' in line
+    assert f'lower --num_workers; resume with --load_model {saves}' in line
     assert_files_are_whole(tmp_path)
     run_to_the_end(program.module, program.resumed(tmp_path / 'x'))
     found, expected = results_in(tmp_path / 'x'), undisturbed('train')[0]

@@ -259,7 +259,7 @@ def test_resume_skips_finished_videos_and_says_how_many(run, tmp_path, capsys):
     assert not (output / 'b').exists()
     kept = (output / 'a' / '00001.png').stat().st_mtime_ns
     run(eval_davis, '--davis', tree, '--resume')
-    assert '2 of 3 videos are finished already' in capsys.readouterr().out
+    assert '2 of 3 videos are already finished' in capsys.readouterr().out
     assert (output / 'a' / '00001.png').stat().st_mtime_ns == kept
     assert json.loads((output / 'run.json').read_text())['frames_computed'] == 3
 

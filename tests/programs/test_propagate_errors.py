@@ -97,7 +97,7 @@ OPTIONS = [
     ('--start 5 --end 5', '--end 5: must be greater than --start 5'),
     ('--start 8', '--start 8: the input has only 8 frames; '),
     ('--direction up', "--direction: invalid choice: 'up'"),
-    ('--direction backward', '--direction backward: the mask of the first frame reaches no'),
+    ('--direction backward', '--direction backward: a single mask belongs to the first frame'),
     ('--speed 3', 'unrecognized arguments: --speed 3'),
     ('--device fast', '--device fast: not on this machine; use auto or cpu'),
     ('--device cuda:99', '--device cuda:99: not on this machine; use auto or cpu'),

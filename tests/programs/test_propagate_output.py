@@ -57,7 +57,7 @@ def test_the_users_files_are_not_overwritten(clip, capsys, files):
     (clip / 'masks' / 'model.pth').write_text('weights')
     before = files_in(clip)
     words = arguments(clip, clip, **{'mask': 'first.png', **files})
-    assert 'lies in the output folder' in error_line(NETWORK, capsys, words)
+    assert 'is inside the output folder' in error_line(NETWORK, capsys, words)
     assert files_in(clip) == before
 
 
@@ -71,7 +71,7 @@ def test_a_run_interrupted_in_its_backward_pass_can_be_resumed(clip, tmp_path, c
     interrupt(NETWORK, clip, output, 5, *options, mask='masks')
     assert names_in(output) == {'masks', '.unfinished'}
     run(NETWORK, clip, output, *options, '--resume', mask='masks')
-    assert 'going on' in capsys.readouterr().out
+    assert 'continuing the unfinished run' in capsys.readouterr().out
 
 
 def test_a_full_disk_is_reported_and_the_run_can_be_resumed(clip, tmp_path, capsys, monkeypatch):

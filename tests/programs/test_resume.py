@@ -49,7 +49,7 @@ def test_a_resumed_run_ends_as_if_it_had_not_stopped(
     whole = run(network, clip, tmp_path / 'whole', *options, mask='late')
     interrupt(network, clip, output, num_steps, *options, mask='late')
     run(network, clip, output, *options, '--resume', mask='late')
-    assert 'going on with the unfinished run' in capsys.readouterr().out
+    assert 'continuing the unfinished run' in capsys.readouterr().out
     assert results_of(output) == results_of(whole)
     assert frames_computed(output) == frames_computed(whole) - num_saved
 

@@ -129,7 +129,7 @@ def test_resuming_a_complete_run_does_nothing(clip, tmp_path, capsys):
     before = {path: path.stat().st_mtime_ns for path in output.rglob('*')}
     capsys.readouterr()
     run(NETWORK, clip, output, '--resume')
-    assert capsys.readouterr().out == f'{output}: complete already, nothing to do\n'
+    assert capsys.readouterr().out == f'{output}: already complete, nothing to do\n'
     assert {path: path.stat().st_mtime_ns for path in output.rglob('*')} == before
 
 

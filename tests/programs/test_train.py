@@ -120,7 +120,7 @@ def test_a_killed_training_resumes_exactly(data, tmp_path, capsys):
 
     saves = run(data, tmp_path, *schedule, '--load_model', checkpoint)
     printed = capsys.readouterr().out
-    assert re.search(r'going on after iteration 2', printed)
+    assert re.search(r'resuming after iteration 2', printed)
     assert {**before, **losses_in(printed)} == losses
     found = weights_of(saves / 'x_4.pth')
     for name, tensor in weights_of(expected / 'x_4.pth').items():
@@ -283,7 +283,7 @@ def test_a_checkpoint_of_the_four_published_entries_can_be_resumed(data, tmp_pat
     torch.save({name: state[name] for name in names}, path)
     run(data, tmp_path, '-i', 2, '--load_model', path)
     printed = capsys.readouterr().out
-    assert 'going on after iteration 1' in printed and 'warning:' not in printed
+    assert 'resuming after iteration 1' in printed and 'warning:' not in printed
 
 
 def test_training_cannot_resume_from_a_network_file(data, checkpoint, capsys):

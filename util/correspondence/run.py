@@ -19,7 +19,7 @@ from util.images import read_image
 from util.masks import read_codes
 from util.options import choose_model, choose_short_side
 
-MAX_ENTRIES = 2**30  # of the affinity between two pictures: 4 GiB of float32
+MAX_ENTRIES = 2**30  # the largest affinity between two pictures: 4 GiB of float32
 
 
 def run(options: CorrespondenceOptions) -> None:

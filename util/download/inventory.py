@@ -35,7 +35,7 @@ class TreeStatus(NamedTuple):
 class Content(NamedTuple):
     """What a tree holds."""
 
-    number: int  # of videos or pairs
+    number: int  # how many videos or pairs
     summary: str  # what to print about it
     faults: list[str]
 

@@ -1,4 +1,4 @@
-"""The command line that the benchmark programs share."""
+"""The options that the benchmark programs share."""
 
 import argparse
 from dataclasses import dataclass
@@ -19,9 +19,13 @@ from util.options import (
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """Which benchmark: a name in dataset.benchmarks.BENCHMARKS, the root of its tree, its split.
+    """Which benchmark to run.
 
-    zip_root: the folder inside a submission's archive that holds the videos.
+    Arguments:
+        name: a key of `dataset.benchmarks.BENCHMARKS`.
+        root: the dataset's folder.
+        split: the part of the dataset, such as 'val'.
+        zip_root: the folder inside the submission archive that contains the videos.
     """
 
     name: str
@@ -32,11 +36,17 @@ class BenchmarkOptions:
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """How to segment and score it.
+    """How to segment and score a benchmark.
 
-    output: folder for the masks. videos: only these; all if empty. size: see
-    `util.options.choose_short_side`. resume: skip finished videos. zip: also write the archive for
-    the evaluation server.
+    Arguments:
+        network: which checkpoint to use, and on which device.
+        core: how to propagate; see `InferenceCore`.
+        output: folder for the masks.
+        num_workers: number of threads that read images.
+        videos: names of the videos to process; empty for all of them.
+        size: see `util.options.choose_short_side`.
+        resume: skip finished videos.
+        zip: also write the archive for the evaluation server.
     """
 
     network: NetworkOptions
@@ -50,24 +60,27 @@ class EvaluationOptions:
 
 
 def add_evaluation_options(parser: argparse.ArgumentParser, output: str) -> None:
-    """What all benchmarks share; `output` is what the help says about the default folder."""
+    """Add the options of all benchmark programs. `output` is the default folder shown in --help."""
     add_core_options(parser)
-    add_size_option(parser)
+    add_size_option(parser, "the benchmark's own")
     add = parser.add_argument
     add('--output', type=Path, help=f'folder for the masks (default: {output})')
     add(
         '--num_workers', type=int, action=Bounded, least=1, most=MAX_WORKERS, default=2,
         help='threads that read images (2)',
     )  # fmt: skip
-    add('--videos', nargs='+', default=[], metavar='NAME', help='only these videos')
-    add('--resume', action='store_true', help='skip videos that are finished already')
+    add('--videos', nargs='+', default=[], metavar='NAME', help='process only these videos')
+    add('--resume', action='store_true', help='skip videos that are already finished')
 
 
 def evaluation_options(args: argparse.Namespace, output: str) -> EvaluationOptions:
-    """What was parsed; `output` is the default folder. Raises UserError for --zip of a part."""
+    """Convert parsed arguments. `output` is the default folder.
+
+    Raises UserError if --zip is combined with --videos.
+    """
     wants_zip = getattr(args, 'zip', False)
     if args.videos and wants_zip:
-        raise UserError('--zip with --videos: a submission needs all videos; leave one out')
+        raise UserError('--zip with --videos: a submission needs all videos; drop one of the two')
     return EvaluationOptions(
         network=network_options(args),
         core=core_options(args),

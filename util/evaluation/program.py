@@ -1,4 +1,4 @@
-"""What the benchmark programs do once their options are known."""
+"""Runs a benchmark program once its options have been parsed."""
 
 from util.errors import naming_options
 from util.evaluation.options import BenchmarkOptions, EvaluationOptions
@@ -7,7 +7,11 @@ from util.evaluation.options import BenchmarkOptions, EvaluationOptions
 def run_benchmark(
     benchmark: BenchmarkOptions, options: EvaluationOptions, root_option: str
 ) -> None:
-    """Segment and score a benchmark. Libraries of the network are loaded here and not before."""
+    """Segment and score a benchmark.
+
+    PyTorch is imported only here, because it takes seconds to load and --help does not need it.
+    `root_option` is the name of the option that sets the dataset's folder, for error messages.
+    """
     from util.evaluation.run import evaluate
 
     with naming_options(

@@ -1,4 +1,4 @@
-"""The output folder of an evaluation: earlier results, masks, scores and the submission archive."""
+"""The output folder of an evaluation: earlier results, scores and the submission archive."""
 
 import itertools
 import shutil
@@ -18,18 +18,27 @@ from util.run_info import difference, read_report
 from util.scores import Score, score_video
 
 REPORT, SCORES = 'run.json', ('scores.csv', 'scores.json')
-Scores = dict[str, dict[int, Score]]  # by video and object id
+Scores = dict[str, dict[int, Score]]  # video name -> object id -> score
 
 
 def prepare_output(
     output: Path, videos: Sequence[BenchmarkVideo], settings: dict[str, Any], *, resume: bool
 ) -> list[BenchmarkVideo]:
-    """Make the output folder ready; returns the videos that are still to be segmented.
+    """Prepare the output folder.
 
-    Raises UserError if the folder holds files of others, or results of a run with other settings.
+    Arguments:
+        output: the folder.
+        videos: all videos of this run.
+        settings: everything that the results depend on.
+        resume: keep the finished videos of an earlier run instead of replacing them.
+    Returns:
+        The videos that have yet to be segmented.
+    Raises:
+        UserError: the folder holds files that another program wrote, or results of a run with
+            different settings.
     """
     names = [video.name for video in videos]
-    # 1. Whose results are there?
+    # 1. Find out which run the existing results belong to.
     present = [name for name in names if (output / name).exists()]
     before = read_results(output)
     if before is None and (present or (output / REPORT).exists()):
@@ -43,12 +52,12 @@ def prepare_output(
         raise UserError(f'{output}: holds results of another run, {changed}; use another --output')
     # 2. Keep finished videos for --resume; replace them otherwise.
     if resume:
-        print(f'{len(present)} of {len(names)} videos are finished already')
+        print(f'{len(present)} of {len(names)} videos are already finished')
     else:
         for name in present:
             shutil.rmtree(output / name)
         present = []
-    # 3. Remove what no longer holds, and what a killed run left half-written.
+    # 3. Remove outdated scores, and incomplete videos that a killed run left behind.
     for name in (*SCORES, *(f'.{name}.part' for name in names)):
         path = output / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
@@ -58,18 +67,22 @@ def prepare_output(
 
 
 def read_results(output: Path) -> dict[str, Any] | None:
-    """run.json of an earlier evaluation; None if there is none, or another program wrote it."""
+    """Read run.json of an earlier evaluation; None if it is missing or from another program."""
     report = read_report(output / REPORT)
     return report if report is not None and 'videos' in report else None
 
 
 def save_foreground(path: Path, mask: np.ndarray) -> None:
-    """Write a mask as DAVIS 2016 has it: 0 and 255 in a grey image."""
+    """Write a mask in the format of DAVIS 2016, a grey image of 0 and 255."""
     save_mask(path, (mask > 0) * np.uint8(255), palette=None)
 
 
 def score_all(videos: Sequence[BenchmarkVideo], output: Path) -> tuple[Scores, dict[str, str]]:
-    """Scores by video, and why a video has none. All processes share the work and get all of it."""
+    """Score all videos; the work is divided among the processes.
+
+    Returns, to every process, the scores and the error messages (video name -> message) of videos
+    that could not be scored.
+    """
     scores, errors = {}, {}
     for video in distributed.split_by_cost(videos, cost=num_frames):
         assert video.ground_truth is not None
@@ -86,17 +99,21 @@ def score_all(videos: Sequence[BenchmarkVideo], output: Path) -> tuple[Scores, d
 
 
 def num_frames(video: BenchmarkVideo) -> int:
+    """The number of frames in a video, to which the time it takes is proportional."""
     return len(video.frames)
 
 
 def write_zip(output: Path, videos: Sequence[BenchmarkVideo], root: str) -> None:
-    """OUTPUT.zip for an evaluation server: the required frames, each checked to be there."""
+    """Write OUTPUT.zip for an evaluation server, inside which `root` contains the videos.
+
+    Raises UserError if a required mask is missing.
+    """
     path = output.with_name(f'{output.name}.zip')
     with atomic_write(path) as part, zipfile.ZipFile(part, 'w') as archive:
         for video in videos:
             for stem in video.required:
                 mask = output / video.name / f'{stem}.png'
                 if not mask.is_file():
-                    raise UserError(f'{mask}: missing; the evaluation server asks for it')
+                    raise UserError(f'{mask}: missing; the evaluation server requires it')
                 archive.write(mask, str(Path(root, video.name, mask.name)))
     print(f'submission: {path}')

@@ -1,7 +1,7 @@
-"""The evaluation loop: videos in, folders of masks out, then scores and run.json.
+"""The evaluation loop: segment all videos of a benchmark, score them and write run.json.
 
-Works in one process or several (torchrun): each takes its share of the videos, and the first one
-gathers times and scores.
+With several processes (torchrun), each segments its share of the videos, and the first one reports
+the times and scores of all.
 """
 
 import itertools
@@ -41,28 +41,32 @@ from util.progress import progress_bar
 from util.run_info import Stopwatch, describe_rates, frame_rates, settings_record, versions
 from util.scores import Score, mean_score, print_table, save_table, score_video, table
 
-NO_ROOM = 'make room and --resume, or use another --output with a smaller --max_mem_frames or --amp'
+NO_ROOM = (
+    'free some memory and continue with --resume, or use another --output with a smaller '
+    '--max_mem_frames or --amp'
+)
 NewCore = Callable[[], InferenceCore]
 
 
 class Outcome(NamedTuple):
-    """What became of one video."""
+    """The result of segmenting one video."""
 
     name: str
-    num_frames: int
-    seconds: float  # in the network
-    error: str | None
+    num_frames: int  # segmented
+    seconds: float  # spent in the network
+    error: str | None  # None if the video is finished
 
 
 def evaluate(benchmark: BenchmarkOptions, options: EvaluationOptions) -> None:
     """Segment and score a benchmark.
 
-    Raises UserError at the end if a video failed; all others are finished by then.
+    If a video fails, the others are still finished before a UserError is raised.
     """
     configure_torch()
-    # 1. The videos.
+    # 1. Choose the videos.
     videos = choose_videos(BENCHMARKS[benchmark.name](benchmark.root, benchmark.split), options)
-    # 2. The network, and the size it gets: unless the checkpoint knows better, the benchmark's.
+    # 2. Load the network. The frame size is --size, else the one the checkpoint works best at, else
+    #    the benchmark's.
     device = distributed.own_device(choose_device(options.network.device))
     model = choose_model(options.network.model)
     network = load_for_inference(model, device, compiled=options.network.compiled)
@@ -80,6 +84,7 @@ def evaluate(benchmark: BenchmarkOptions, options: EvaluationOptions) -> None:
             dtype=amp_dtype(device) if options.core.amp else torch.float32,
         ),
     }
+    # 3. Segment and score.
     with distributed.exclusive_folder(options.output):
         run(videos, new_core, options, settings, device)
         if options.zip and distributed.is_main():
@@ -89,7 +94,7 @@ def evaluate(benchmark: BenchmarkOptions, options: EvaluationOptions) -> None:
 def choose_videos(
     videos: Sequence[BenchmarkVideo], options: EvaluationOptions
 ) -> list[BenchmarkVideo]:
-    """The videos that --videos names, all if there are none. Raises UserError for unknown names."""
+    """The videos named by --videos; all if it names none. Raises UserError for unknown names."""
     unknown = set(options.videos) - {video.name for video in videos}
     if unknown:
         raise UserError(f'--videos {min(unknown)}: not in this benchmark')
@@ -103,10 +108,10 @@ def run(
     settings: dict[str, Any],
     device: torch.device,
 ) -> None:
-    """What the processes of a run do together. Raises UserError if a video failed."""
+    """Segment, score and report, in all processes of a run. Raises UserError if a video failed."""
     begin, output = time.perf_counter(), options.output
     with distributed.process_group():
-        # 1. The first process looks at the folder; all share what is still to be segmented.
+        # 1. The first process prepares the folder. All processes divide the remaining videos.
         todo = distributed.run_on_main(
             partial(prepare_output, output, videos, settings, resume=options.resume)
         )
@@ -114,12 +119,12 @@ def run(
         outcomes = segment_all(mine, new_core, options, device)
         outcomes = list(itertools.chain(*distributed.gather(outcomes)))
         errors = {outcome.name: outcome.error for outcome in outcomes if outcome.error}
-        # 2. Scores, where ground truth is public.
+        # 2. Score the videos whose ground truth is public.
         to_score = [v for v in videos if v.ground_truth and v.name not in errors]
         scores, not_scored = score_all(to_score, output)
         errors |= not_scored
         memory = distributed.gather(peak_memory(device))
-    # 3. The first process reports.
+    # 3. Report, in the first process.
     if distributed.is_main():
         machine = {'device': device_name(device), 'peak_memory_mib': memory}
         record = {**machine, 'versions': versions(), 'settings': settings}
@@ -137,7 +142,7 @@ def segment_all(
     options: EvaluationOptions,
     device: torch.device,
 ) -> list[Outcome]:
-    """Segment this process's share. A video with a fault does not stop the others."""
+    """Segment this process's share of the videos. If one fails, the others are still segmented."""
     outcomes = []
     total = sum(map(num_frames, videos))
     with progress_bar(total, label=24, hidden=not distributed.is_main()) as progress:
@@ -164,13 +169,15 @@ def segment_video(
     num_workers: int = 2,
     progress: progressbar.ProgressBar | None = None,
 ) -> None:
-    """Write the masks of one video; its folder takes its name when it is whole.
+    """Segment one video and write its masks to a folder, which appears once it is complete.
 
     Arguments:
-      core: a new InferenceCore, or whatever steps like one.
-      watch: measures the time spent in it.
-      output: the folder for all videos.
-      num_workers: threads that read images.
+        video: the video.
+        core: a new InferenceCore, or an object with the same methods.
+        watch: a stopwatch for the time spent in the core.
+        output: the parent folder of all videos' folders.
+        num_workers: number of threads that read images.
+        progress: advanced by one for every frame.
     """
     part, folder = output / f'.{video.name}.part', output / video.name
     part.mkdir()
@@ -189,7 +196,10 @@ def segment_video(
 
 
 def mean_of(videos: Sequence[BenchmarkVideo], new_core: NewCore, device: torch.device) -> Score:
-    """Mean score over the objects of all videos, which the processes share. No masks are kept."""
+    """Segment and score videos without keeping the masks, and return the mean score over objects.
+
+    The videos are divided among the processes, all of which get the result.
+    """
     scores: list[Score] = []
     with tempfile.TemporaryDirectory() as folder:
         for video in distributed.split_by_cost(videos, cost=num_frames):
@@ -200,7 +210,7 @@ def mean_of(videos: Sequence[BenchmarkVideo], new_core: NewCore, device: torch.d
 
 
 def rates_of(outcomes: Sequence[Outcome], begin: float) -> dict[str, Any]:
-    """Frames per second of a whole run that began at this time, and what each video took."""
+    """The speed of a run that began at time `begin`, overall and per video, for run.json."""
     frames = sum(outcome.num_frames for outcome in outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes)
     return {
@@ -216,7 +226,7 @@ def report(
     errors: dict[str, str],
     record: dict[str, Any],
 ) -> None:
-    """Print the scores; write them and run.json."""
+    """Print the scores, and write them and run.json."""
     if scores:
         rows = table(scores)
         print_table(rows)

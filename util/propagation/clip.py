@@ -1,4 +1,4 @@
-"""The passes over one clip: forward, backward, or both, from masks to masks."""
+"""The passes over one clip: forward, backward or both."""
 
 import contextlib
 import sys
@@ -22,14 +22,15 @@ from util.run_info import Stopwatch
 
 
 class Clip:
-    """The chosen frames of one clip, on their way into one result folder.
+    """Segments the chosen frames of one clip and writes the results to a folder.
 
     Arguments:
-      indices: the chosen frames.
-      annotated: those that have a mask.
-      new_core: makes a fresh InferenceCore.
-      open_video: opens the video of some frames, in the order of their indices.
-      watch: measures the time spent in the network.
+        folder: where the results go.
+        indices: the chosen frames.
+        annotated: those of them that have a mask.
+        new_core: creates an InferenceCore.
+        open_video: opens the frames with the given indices, in their order.
+        watch: a stopwatch for the time spent in the network.
     """
 
     def __init__(
@@ -48,17 +49,18 @@ class Clip:
         self.new_core, self.open_video, self.watch = new_core, open_video, watch
 
     def run(self, direction: Direction, add: AddFrame, progress: progressbar.ProgressBar) -> int:
-        """Write all masks, and `add` every frame in the order of time. Returns their number.
+        """Write all masks, and pass every frame to `add` in chronological order.
 
-        Raises CannotResume if what an earlier run left is damaged.
+        Returns the number of frames. Raises CannotResume if files of an earlier run are damaged.
         """
         if direction == 'forward':
             return self._forward(add, progress)
         if direction == 'backward':
             self._segment(self.to_last[::-1], self.folder.masks, progress)
             return self._replay(self.to_last, self.folder.masks, add)
-        # Both: the way back goes to the work folder first. What the way forward says counts; it
-        # takes from the way back only what it cannot know, objects before their first mask.
+        # Both: first, the backward pass writes its masks to the work folder. The forward pass then
+        # makes the final masks, into which it copies from the backward ones only the objects that
+        # it has not met yet.
         behind = self.folder.work / 'masks'
         behind.mkdir(exist_ok=True)
         self._segment(self.to_last[::-1], behind, progress)
@@ -66,7 +68,7 @@ class Clip:
         return num_before + self._forward(add, progress, behind)
 
     def num_steps(self, direction: Direction) -> int | None:
-        """Frames through the network in all passes; None for a camera, which has no end."""
+        """The number of frames to segment in all passes together; None for a camera."""
         if self.from_first.stop >= sys.maxsize:
             return None
         forward, backward = len(self.from_first), len(self.to_last)
@@ -86,13 +88,16 @@ class Clip:
         add: AddFrame | None = None,
         behind: Path | None = None,
     ) -> int:
-        """One pass of a fresh core over these frames. Returns their number.
+        """Run one pass over these frames. Returns their number.
 
         Arguments:
-          masks: the folder that masks are written to.
-          behind: masks of the way back, for objects that this pass has not met yet.
+            indices: the frames, in the order of the pass.
+            masks: the folder that masks are written to.
+            progress: advanced by one for every frame.
+            add: called with every frame and its mask; None in a pass whose masks are not final.
+            behind: folder of backward masks, for objects that this pass has not met yet.
         """
-        # 1. Take up memory where an earlier run left it.
+        # 1. Restore the memory from an earlier run, if there was one.
         core = self.new_core()
         journal = Journal(self.folder.work / ('forward' if indices.step > 0 else 'backward'))
         core.restore(journal.load())
@@ -100,13 +105,13 @@ class Clip:
         video = self.open_video(indices)
         frames = iter(video)
         with BackgroundWriter() as writer, ctrl_c_ends(video):
-            # 2. Frames that are done already: read their masks back.
+            # 2. For frames that are already done, read the masks from disk.
             for frame in islice(frames, num_done):
                 mask = read_back(masks / f'{frame.name}.png')
                 if add is not None:
                     writer.submit(add, frame, mask)
                 progress.increment()
-            # 3. All others go through the network.
+            # 3. Segment the others.
             for frame, mask in segment_frames(core, frames, self.watch):
                 mask = as_annotated(frame, mask)
                 if behind is not None and (behind / f'{frame.name}.png').exists():
@@ -122,7 +127,7 @@ class Clip:
         return num_frames
 
     def _replay(self, indices: range, source: Path, add: AddFrame) -> int:
-        """Take finished masks into the results. Returns their number."""
+        """Copy finished masks to the results and `add` their frames. Returns their number."""
         if not indices:
             return 0
         for frame in self.open_video(indices):
@@ -135,7 +140,7 @@ class Clip:
 
 @contextlib.contextmanager
 def ctrl_c_ends(video: Video) -> Iterator[None]:
-    """Ctrl-C is how the clip of a camera ends; for other clips it is an interruption."""
+    """Let Ctrl-C end the recording of a camera normally; otherwise, it remains an interruption."""
     try:
         yield
     except KeyboardInterrupt:
@@ -144,7 +149,7 @@ def ctrl_c_ends(video: Video) -> Iterator[None]:
 
 
 def read_back(path: Path) -> np.ndarray:
-    """Read a mask that an earlier run wrote."""
+    """Read a mask that an earlier run wrote. Raises CannotResume if that fails."""
     try:
         return load_mask(path)
     except UserError as error:
@@ -152,7 +157,7 @@ def read_back(path: Path) -> np.ndarray:
 
 
 def as_annotated(frame: Frame, mask: np.ndarray) -> np.ndarray:
-    """What the user drew comes back as drawn, although the network saw it scaled."""
+    """Put the user's annotation back into a mask exactly as drawn; the network saw it resized."""
     annotation, ids = frame.annotation, frame.object_ids
     if annotation is None or ids is None:
         return mask
@@ -160,5 +165,5 @@ def as_annotated(frame: Frame, mask: np.ndarray) -> np.ndarray:
 
 
 def fill_unmet(mask: np.ndarray, backward: np.ndarray, known_ids: Sequence[int]) -> np.ndarray:
-    """Where a forward mask is empty, take objects it has not met yet from the way back."""
+    """Where a forward mask is empty, copy objects it has not met yet from the backward mask."""
     return np.where((mask == 0) & ~np.isin(backward, known_ids), backward, mask)

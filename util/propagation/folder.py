@@ -1,4 +1,4 @@
-"""The folder that propagate.py writes to: whose files it holds, and what an earlier run left."""
+"""The output folder of propagate.py: protecting other files in it, and finding earlier runs."""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -11,24 +11,26 @@ from util.propagation.outputs import OUTPUTS
 from util.run_info import difference, read_report
 
 REPORT = 'run.json'
-WORK = '.unfinished'  # a folder beside the results; it is removed when they are complete
-FILES = [*(output.file for output in OUTPUTS.values()), REPORT]  # all that a run may write
+WORK = '.unfinished'  # subfolder for what --resume needs; removed when the run is complete
+FILES = [*(output.file for output in OUTPUTS.values()), REPORT]  # all files a run may write here
 
 
 class EarlierRun(NamedTuple):
-    """What a run finds in its output folder, and a sentence about it."""
+    """How far an earlier run got, and a message about it for the user."""
 
-    state: Literal['new', 'unfinished', 'complete']  # new: nothing there helps this run
+    state: Literal['new', 'unfinished', 'complete']  # new: this run has to start from the beginning
     message: str
 
 
 class ResultFolder:
-    """One output folder. Raises UserError if results would harm other files.
+    """The output folder of one run.
 
     Arguments:
-      path: the folder; it is made if it is missing.
-      outputs: names of the formats that this run writes (see OUTPUTS).
-      inputs: the user's files, which must not lie where results are written.
+        path: the folder, which is created if it does not exist.
+        outputs: names of the formats that this run writes (see OUTPUTS).
+        inputs: the user's files, which must not be where results are written.
+    Raises:
+        UserError: the results would overwrite inputs, or files that another program wrote.
     """
 
     def __init__(self, path: str | Path, outputs: Sequence[str], inputs: Iterable[Path]) -> None:
@@ -50,15 +52,15 @@ class ResultFolder:
             inside = any(path.resolve().is_relative_to(place) for place in places)
             if inside or path.resolve() == self.path.resolve():
                 raise UserError(
-                    f'{path}: lies in the output folder {self.path}; choose another --output'
+                    f'{path}: is inside the output folder {self.path}; choose another --output'
                 )
 
     def files(self) -> list[str]:
-        """Names of the files that a complete run leaves here, besides masks."""
+        """Names of the files that a complete run leaves here, apart from the masks."""
         return [*(OUTPUTS[name].file for name in self.outputs), REPORT]
 
     def earlier_run(self, settings: dict[str, Any]) -> EarlierRun:
-        """Whether what lies here came from a run with these settings, and how far it got."""
+        """Find out whether the folder holds a run with the same settings, and how far it got."""
         file = self.settings if self.settings.exists() else self.report
         if not file.exists():
             return EarlierRun('new', f'starting: {self.path} holds no run to continue')
@@ -68,36 +70,36 @@ class ResultFolder:
         if reason := difference(report['settings'], settings):
             return EarlierRun('new', f'starting again: the results would differ, {reason}')
         if file == self.settings:
-            return EarlierRun('unfinished', 'going on with the unfinished run')
+            return EarlierRun('unfinished', 'continuing the unfinished run')
         missing = [name for name in self.files() if not (self.path / name).exists()]
         if len(list(self.masks.glob('*.png'))) != report.get('frames'):
             missing.append('a mask')
         if missing:
-            return EarlierRun('new', f'starting again: {missing[0]} is missing in {self.path}')
-        return EarlierRun('complete', f'{self.path}: complete already, nothing to do')
+            return EarlierRun('new', f'starting again: {missing[0]} is missing from {self.path}')
+        return EarlierRun('complete', f'{self.path}: already complete, nothing to do')
 
     def start(self, settings: dict[str, Any]) -> None:
-        """Begin a new run: the work folder holds its settings and nothing else."""
+        """Begin a new run: empty the work folder and save the settings there."""
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir()
         save_json(self.settings, {'settings': settings})
 
     def clear(self, *, keep_masks: bool) -> None:
-        """Remove the results of an earlier run, so that none is taken for one of this run."""
+        """Remove the results of an earlier run, so that they are not mistaken for this run's."""
         for name in FILES:
             (self.path / name).unlink(missing_ok=True)
-            (self.path / f'.{name}.part').unlink(missing_ok=True)  # left by a run that was killed
+            (self.path / f'.{name}.part').unlink(missing_ok=True)  # left by a killed run
         if not keep_masks:
             shutil.rmtree(self.masks, ignore_errors=True)
         self.masks.mkdir(exist_ok=True)
 
     def drop_if_empty(self) -> None:
-        """After a run that failed before its first mask, leave nothing behind."""
+        """If a failed run has not written a single mask, remove the folders it created."""
         if not any([*self.masks.glob('*.png'), *self.work.glob('masks/*.png')]):
             shutil.rmtree(self.work)
             self.masks.rmdir()
 
     def complete(self, report: dict[str, Any]) -> None:
-        """Write run.json, and remove what only an unfinished run needs."""
+        """Write run.json, and remove the work folder."""
         save_json(self.report, report)
         shutil.rmtree(self.work)

@@ -1,4 +1,4 @@
-"""What a stopped run needs in order to continue and end as if it had not been stopped."""
+"""The memory of an unfinished run on disk, from which --resume continues."""
 
 import zipfile
 from collections.abc import Iterator
@@ -12,38 +12,39 @@ from util.tensor import save_tensors
 
 
 class CannotResume(Exception):
-    """What an earlier run left is damaged; the message says which file."""
+    """A file that an earlier run left is damaged; the message names it."""
 
 
 class Journal:
-    """The frames in an InferenceCore's memory, one file each, written as they are memorised.
+    """A copy on disk of the frames in an InferenceCore's memory, written as they are memorised.
 
-    Masks alone would not do, because memory was encoded from soft probabilities. A run continues
-    after the last frame in here. If memory is capped, files whose slots were reused are deleted, so
-    the journal is no larger than the memory.
+    Each frame is a file. A resumed run continues after the last of them, with the same results as
+    an uninterrupted one; the masks alone would not suffice for this, as the memory is encoded from
+    soft probabilities. Files whose slots have all been reused are deleted, so the journal never
+    grows larger than the memory.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._file_of: dict[tuple[int, int], Path] = {}  # (object, slot): the file that holds it
-        self._last: Path | None = None  # tells how far the run came, whether kept or not
+        self._file_of: dict[tuple[int, int], Path] = {}  # (object, slot) -> the file that holds it
+        self._last: Path | None = None  # the newest file: it shows how far the run has got
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def save(self, frame: KeptFrame) -> None:
-        """Write a frame; to be called in the order of the frames."""
+        """Write a frame. Frames must be saved in the order in which they were memorised."""
         file = self.folder / f'{frame.index:08}.pt'
         save_tensors(file, frame._asdict())
         self._occupy(file, frame.slots)
 
     def load(self) -> Iterator[KeptFrame]:
-        """Yield the frames, oldest first. Raises CannotResume."""
+        """Yield the frames, oldest first. Raises CannotResume if a file is damaged."""
         for file in sorted(self.folder.glob('*.pt')):
             frame = KeptFrame(**read_record(file))
             self._occupy(file, frame.slots)
             yield frame
 
     def _occupy(self, file: Path, slots: list[int | None]) -> None:
-        """Note which slots a file holds now; delete files of which nothing is left."""
+        """Record which slots a new file holds; delete files that hold none any more."""
         before = {*self._file_of.values(), self._last}
         for number, slot in enumerate(slots):
             if slot is not None:
@@ -55,9 +56,9 @@ class Journal:
 
 
 def read_record(file: Path) -> dict[str, Any]:
-    """The fields of a KeptFrame in a file of the journal. Raises CannotResume."""
+    """Read the fields of a KeptFrame from a file. Raises CannotResume if it is damaged."""
     try:
-        with zipfile.ZipFile(file) as archive:  # torch.load does not look at the checksums
+        with zipfile.ZipFile(file) as archive:  # torch.load does not verify checksums
             broken = archive.testzip()
         if broken is None:
             return torch.load(file, map_location='cpu', weights_only=True)

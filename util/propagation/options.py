@@ -1,4 +1,4 @@
-"""What propagate.py is asked to do."""
+"""The options of propagate.py."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,12 +10,21 @@ Direction = Literal['forward', 'backward', 'both']
 
 @dataclass(frozen=True)
 class PropagationOptions:
-    """One run.
+    """The options of one run.
 
-    input: a video file, a folder of images, or the number of a camera. mask: an image, or a folder
-    of images named like frames. outputs: names from `util.propagation.outputs.OUTPUTS`, besides
-    masks and run.json. size: see `util.options.choose_short_side`. clean_mask: snap soft borders.
-    start, end, stride: frames, as in a Python slice. resume: continue an interrupted run.
+    Arguments:
+        input: a video file, a folder of images, or the number of a camera.
+        mask: a mask for the first frame, or a folder of masks named like their frames.
+        output: folder for the results.
+        network: which checkpoint to use, and on which device.
+        core: how to propagate; see `InferenceCore`.
+        outputs: what to write besides masks and run.json; names from
+            `util.propagation.outputs.OUTPUTS`.
+        size: see `util.options.choose_short_side`.
+        direction: from the first annotated frame forward, from the last one backward, or both.
+        clean_mask: snap soft mask borders to solid areas instead of rejecting such masks.
+        start, end, stride: which frames to use, as in a Python slice.
+        resume: continue an interrupted run.
     """
 
     input: str

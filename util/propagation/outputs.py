@@ -1,4 +1,4 @@
-"""What propagate.py writes besides masks and run.json: one entry of OUTPUTS for each format."""
+"""What propagate.py can write besides masks and run.json. Each format is an entry of OUTPUTS."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +15,15 @@ from util.files import atomic_write
 from util.visualize import ContactSheet, OverlayVideo, VideoFormat, overlay
 
 SOUND_CODECS = {'aac', 'ac3', 'alac', 'eac3', 'flac', 'mp2', 'mp3', 'opus'}  # that an MP4 can hold
-AddFrame = Callable[[Frame, np.ndarray], None]  # frame, its mask (H, W); in the order of time
-AddOverlay = Callable[[Frame, np.ndarray, np.ndarray], None]  # the mask over the picture, too
+# Takes a frame and its mask (H, W). Called in chronological order.
+AddFrame = Callable[[Frame, np.ndarray], None]
+# Takes a frame, its mask (H, W), and its picture with the mask drawn over it, uint8 (H, W, 3).
+AddOverlay = Callable[[Frame, np.ndarray, np.ndarray], None]
 
 
 @contextlib.contextmanager
 def overlay_video(path: Path, source: Source, fps: float) -> Iterator[AddOverlay]:
+    """Write a video of the frames with their masks drawn over them."""
     with contextlib.ExitStack() as stack:
         video = VideoFormat(source.size, fps)
         if isinstance(source, VideoFile):
@@ -32,13 +35,14 @@ def overlay_video(path: Path, source: Source, fps: float) -> Iterator[AddOverlay
 
 @contextlib.contextmanager
 def contact_sheet(path: Path, source: Source, fps: float) -> Iterator[AddOverlay]:
+    """Write one image that shows a selection of the frames with their masks."""
     sheet = ContactSheet()
     yield lambda frame, mask, picture: sheet.add(picture, frame.name)
     sheet.save(path)
 
 
 class Output(NamedTuple):
-    """A format: the file or folder it becomes, and how to open it."""
+    """A format: the name of its file or folder, and the function that opens it."""
 
     file: str
     open: Callable[[Path, Source, float], AbstractContextManager[AddOverlay]]
@@ -54,10 +58,10 @@ OUTPUTS = {
 def open_outputs(
     folder: Path, names: Sequence[str], source: Source, fps: float
 ) -> Iterator[AddFrame]:
-    """Open these formats for frames of a source, of which `fps` are added for each second.
+    """Open the named formats for writing frames of a source, at `fps` unless it has times.
 
-    Yields a function that adds a frame to all of them. Their files appear in `folder` only if
-    everything inside the block went well.
+    Yields a function that adds a frame to all of them. Their files appear in `folder` only if the
+    block ends without an error.
     """
     with contextlib.ExitStack() as stack:
         formats = [OUTPUTS[name] for name in names]

@@ -1,4 +1,4 @@
-"""propagate.py after its options: open, check, segment, report."""
+"""The work of propagate.py: open and check the inputs, segment the frames, report."""
 
 import time
 from collections.abc import Iterable
@@ -27,13 +27,13 @@ from util.propagation.outputs import open_outputs
 from util.run_info import Stopwatch, describe_rates, frame_rates, settings_record, versions
 
 NO_ROOM = (
-    'the masks so far are kept; make room and continue with --resume, or start again with a '
-    'smaller --size or --max_mem_frames, or with --amp'
+    'the masks so far are kept; free some memory and continue with --resume, or start again with '
+    'a smaller --size or --max_mem_frames, or with --amp'
 )
 
 
 def propagate(options: PropagationOptions) -> None:
-    """Follow the objects of a mask through a clip; everything goes to options.output."""
+    """Follow the objects of a mask through a clip, and write the results to options.output."""
     configure_torch()
     with naming_options(
         short_side='--size', stride='--stride, --start', start='--start, --end', mask='--mask',
@@ -43,23 +43,25 @@ def propagate(options: PropagationOptions) -> None:
 
 
 def run(options: PropagationOptions) -> None:
-    # 1. Whatever can be wrong with the input is told before the network is loaded.
+    """Do what `propagate` does; errors name function parameters instead of options."""
+    # 1. Open and check the inputs, so that mistakes are reported before the network is loaded.
     source = open_source(options.input)
     indices = choose_frames(options, source)
     check_direction(options, source)
     matched = match_masks(options.mask, source, indices, clean=options.clean_mask)
-    # 2. The network, and the size it gets.
+    # 2. Load the network, and choose the frame size for it.
     model = choose_model(options.network.model)
     network = load_for_inference(model, options.network.device, compiled=options.network.compiled)
     short_side = choose_short_side(options.size, network.short_side)
     size_for_network(options.input, source.size, short_side)
-    # 3. The clip.
+    # 3. Set up the passes over the clip and its output folder.
     inputs = [Path(path) for path in (options.input, options.mask, model)]
     folder = ResultFolder(options.output, options.outputs, inputs)
 
     def open_video(indices: range) -> Video:
         frames = source
-        if indices.step < 0 and isinstance(source, VideoFile):  # which can only be read forward
+        if indices.step < 0 and isinstance(source, VideoFile):
+            # Video files can only be read forward.
             frames = unpack(source, indices, folder.work / 'frames')
         return Video(
             frames, matched.paths, matched.reader.read, short_side=short_side, indices=indices
@@ -78,6 +80,7 @@ def run(options: PropagationOptions) -> None:
     colours = matched.reader.colours
     if colours:
         print('colours:', ', '.join(f'{colour} is {i}' for colour, i in colours.items()))
+    # 4. Segment the frames.
     settings = {
         **describe_run(options, model, short_side, network.device),
         'colours': colours,
@@ -94,7 +97,7 @@ def print_notes(notes: Iterable[str]) -> None:
 
 
 def choose_frames(options: PropagationOptions, source: Source) -> range:
-    """The frames between start and end, as a range of indices."""
+    """The indices of the frames that --start, --end and --stride select."""
     every = all_indices(source)
     indices = every[options.start : options.end : options.stride]
     if not indices:
@@ -106,7 +109,7 @@ def choose_frames(options: PropagationOptions, source: Source) -> range:
 
 
 def check_direction(options: PropagationOptions, source: Source) -> None:
-    """Raise UserError for what a camera or a single mask cannot do."""
+    """Raise UserError for a direction that a camera or a single mask does not allow."""
     if source.is_live and (options.direction != 'forward' or options.resume):
         option = '--resume' if options.resume else f'--direction {options.direction}'
         raise UserError(
@@ -114,15 +117,15 @@ def check_direction(options: PropagationOptions, source: Source) -> None:
         )
     if options.direction == 'backward' and Path(options.mask).is_file():
         raise UserError(
-            '--direction backward: the mask of the first frame reaches no frame before it; give '
-            'a folder of masks named like their frames'
+            '--direction backward: a single mask belongs to the first frame, and there are no '
+            'frames before it; give a folder of masks named like their frames'
         )
 
 
 def describe_run(
     options: PropagationOptions, model: Path, short_side: int | None, device: torch.device
 ) -> dict[str, Any]:
-    """Everything the masks depend on; a run is only resumed if all of it is the same."""
+    """Everything that the masks depend on; a run is resumed only if none of it has changed."""
     names = ('input', 'mask', 'direction', 'clean_mask', 'start', 'end', 'stride')
     return {
         **{name: getattr(options, name) for name in names},
@@ -142,7 +145,7 @@ def describe_run(
 def write_results(
     options: PropagationOptions, clip: Clip, source: Source, settings: dict[str, Any], resume: bool
 ) -> None:
-    """Run a clip into its folder, unless an earlier run has done so already."""
+    """Segment a clip and write the results, continuing an earlier run if `resume` is set."""
     begin, folder = time.perf_counter(), clip.folder
     state = 'new'
     if resume:
@@ -172,7 +175,7 @@ def write_results(
 
 
 def report(clip: Clip, num_frames: int, settings: dict[str, Any], seconds: float) -> None:
-    """Write run.json and say where the results are."""
+    """Write run.json, and print where the results are."""
     folder, watch = clip.folder, clip.watch
     rates = frame_rates(watch.laps, watch.seconds, seconds)
     folder.complete(

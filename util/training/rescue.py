@@ -1,4 +1,4 @@
-"""When a training fails: keep what it has learnt, and say how to go on from there."""
+"""Saves a checkpoint when training fails, and tells the user how to resume from it."""
 
 import contextlib
 import traceback
@@ -12,12 +12,12 @@ from util.training.training import Training
 
 @contextlib.contextmanager
 def rescue(training: Training) -> Iterator[None]:
-    """If the block fails, save a checkpoint unless the weights are half updated.
+    """If the block fails, save a checkpoint, unless the weights may be only partly updated.
 
-    An expected failure becomes a UserError that also says how to resume; a bug keeps its traceback.
-    Raises KeyboardInterrupt if a signal that asks the training to stop caused the failure.
+    An expected failure becomes a UserError that says how to resume; a bug keeps its traceback. If
+    the failure was caused by a signal asking the training to stop, raises KeyboardInterrupt.
     """
-    changed_at: int | None = None  # the iteration in which weights were last changed
+    changed_at: int | None = None  # the iteration in which the weights were last updated
 
     def remember(*_: object) -> None:
         nonlocal changed_at
@@ -28,36 +28,37 @@ def rescue(training: Training) -> Iterator[None]:
         yield
     except Exception as error:
         message = explain(error, training)
-        # The frames of the failed calls hold tensors, and memory may have run out.
+        # The stack frames of the failed calls still hold tensors. Free them: saving needs memory.
         traceback.clear_frames(error.__traceback__)
         ignore_workers()
-        # An iteration is counted when it is complete. Until then, its weights may be half updated.
+        # If the weights were last updated in an iteration that has not been counted yet, the update
+        # may be incomplete.
         is_sound = changed_at != training.iteration and not isinstance(error, NonFiniteLoss)
         if is_sound and training.iteration > training.saved:
-            # If saving fails too, the first failure is still the one to report.
+            # If saving fails as well, report the first failure.
             with contextlib.suppress(OSError, MemoryError, RuntimeError):
                 training.save()
         if training.stop.is_set() and training.saved == training.iteration:
-            raise KeyboardInterrupt from error  # the signal has also ended the workers
+            raise KeyboardInterrupt from error  # the signal also killed the workers
         if message is None:
             raise
         path = training.checkpoints.path
-        resuming = f'; go on with --load_model {path}' if path and path.exists() else ''
+        resuming = f'; resume with --load_model {path}' if path and path.exists() else ''
         raise UserError(f'{message}{resuming}') from error
     finally:
-        hook.remove()  # it ties the model to the training, and would keep both in memory
+        hook.remove()  # otherwise, the model would keep the training alive in memory
 
 
 def explain(error: Exception, training: Training) -> str | None:
-    """A message for an expected failure of a training; None for a bug."""
+    """Message for an expected failure of the training; None for a bug."""
     if isinstance(error, NonFiniteLoss):
         path = None
         with contextlib.suppress(OSError):
             path = training.checkpoints.save_aside(training.model, training.iteration, 'nonfinite')
-        saved = f' (state before it: {path})' if path else ''
+        saved = f' (state before that iteration: {path})' if path else ''
         return (
-            f'the loss of iteration {training.iteration} is not finite, samples: {error}; lower '
-            f'--lr, set --clip_grad or leave out --amp{saved}'
+            f'the loss of iteration {training.iteration} is not finite (samples: {error}); lower '
+            f'--lr, set --clip_grad or omit --amp{saved}'
         )
     if is_out_of_memory(error):
         return 'out of memory: lower --batch_size, --crop or --num_workers, or use --amp'

@@ -1,4 +1,4 @@
-"""A training on this process: what the loop of train.py calls, and the state between its steps."""
+"""The state of a training run in this process, and the steps that the loop in train.py calls."""
 
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -23,14 +23,18 @@ SCALARS_EVERY, PICTURES_EVERY = 100, 800  # iterations
 
 
 class Training:
-    """The state of a training between two iterations, and the steps that an iteration consists of.
+    """A training run: its state, and the steps of an iteration.
 
     Arguments:
-        options: those of train.py. With --load_model, the training continues from there.
-        model: network and optimiser, on their device.
+        options: the options of train.py. With --load_model, that checkpoint is resumed.
+        model: the network and its optimiser, already on their device.
         dataset: the training set.
-        videos: scored by `validate`; none switch it off.
-        folder: for checkpoints; None writes no files.
+        videos: the validation videos; none switch validation off.
+        folder: where checkpoints are saved; None writes no files.
+    Attributes:
+        iteration: number of completed iterations, including those before resuming.
+        best: best validation score (J&F) so far; None before the first validation.
+        saved: value of `iteration` at the latest checkpoint.
     """
 
     def __init__(
@@ -43,11 +47,11 @@ class Training:
     ) -> None:
         self.options, self.model, self.dataset, self.videos = options, model, dataset, videos
         self.is_main, self.num_processes = distributed.is_main(), distributed.world_size()
-        self.iteration = 0  # number of iterations that the weights have seen
-        self.best: float | None = None  # best score in validation
+        self.iteration = 0
+        self.best: float | None = None
         if options.load_model:
             self.iteration, self.best = resume(options.load_model, model, vars(options))
-        self.saved = self.iteration  # iteration of the latest checkpoint
+        self.saved = self.iteration
         self.checkpoints = Checkpoints(folder, options.id, vars(options))
         self.stop = stop_signal(launched=self.num_processes > 1)
         self.averages = Averages()
@@ -58,7 +62,7 @@ class Training:
         self.batches = self.open_batches()
 
     def open_batches(self) -> Generator[dict[str, Any], None, None]:
-        """Yield batches from this iteration on, for ever."""
+        """Yield batches without end, starting with that of the current iteration."""
         sampler = EndlessSampler(
             len(self.dataset),
             self.options.batch_size,
@@ -76,7 +80,7 @@ class Training:
         )
 
     def announce(self) -> None:
-        """Print what the training consists of."""
+        """Print the batch size, the composition of the training set and where training starts."""
         options = self.options
         print(
             f'effective batch {options.batch_size * self.num_processes}: {self.num_processes} '
@@ -87,27 +91,27 @@ class Training:
         if options.id == 'NULL':
             print('--id NULL: nothing is saved')
         if self.iteration:
-            print(f'going on after iteration {self.iteration} of {options.load_model}')
+            print(f'resuming after iteration {self.iteration} of {options.load_model}')
 
     def is_due(self, every: int) -> bool:
-        """Whether something that is done every so many iterations, and at the end, is done now."""
+        """Whether a task is due that runs every so many iterations and after the last one."""
         return self.iteration % every == 0 or self.iteration == self.options.iterations
 
     def next_batch(self) -> dict[str, Any]:
-        """Wait for a batch; see `PropagationModel.step` for what is in it."""
+        """Wait for the next batch; `PropagationModel.step` documents its contents."""
         self.begin = time.perf_counter()
         batch = next(self.batches)
         self.waited = time.perf_counter() - self.begin
         return batch
 
     def step(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Update the weights, and return what `PropagationModel.step` does."""
+        """Update the weights, and return the results of `PropagationModel.step`."""
         results = self.model.step(batch, self.iteration)
         self.iteration += 1
         return results
 
     def report(self, batch: Mapping[str, Any], results: Mapping[str, Any]) -> None:
-        """Show the means in the progress bar; at intervals, log them and draw pictures."""
+        """Show running means in the progress bar; at intervals, log them and pictures."""
         if not self.is_main:
             return
         seconds = time.perf_counter() - self.begin
@@ -123,7 +127,7 @@ class Training:
             self.logger.picture('image, prediction, ground truth', grid, self.iteration)
 
     def validate(self) -> None:
-        """Log J&F on the videos, and save the best network so far as ID_best.pth."""
+        """Log validation J&F, and save the network as ID_best.pth if it is the best so far."""
         with self.model.evaluating() as network:
             new_core = partial(InferenceCore, network, amp=self.options.amp)
             score = mean_of(self.videos, new_core, network.device)
@@ -136,12 +140,12 @@ class Training:
             self.checkpoints.save_network(self.model, 'best')
 
     def save(self) -> None:
-        """Save a checkpoint, and the network by itself."""
+        """Save a checkpoint to resume from and, separately, the weights of the network alone."""
         self.checkpoints.save(self.model, self.iteration, self.best)
         self.saved = self.iteration
 
     def stop_if_asked(self) -> None:
-        """After Ctrl-C or SIGTERM, save a checkpoint and raise KeyboardInterrupt."""
+        """If Ctrl-C or SIGTERM has asked for it, save a checkpoint and raise KeyboardInterrupt."""
         if self.stop.is_set():
             if self.saved < self.iteration:
                 self.save()

@@ -32,7 +32,7 @@ class Bad(NamedTuple):
 
 
 def call(command):
-    """Run the `main` of a program in this process: 'scripts/score.py truth predictions'."""
+    """Run the `main` of a program in this process: 'scripts/score.py masks predictions'."""
     program, *argv = shlex.split(command)
     import_module(program.removesuffix('.py').replace('/', '.')).main(argv)
 

@@ -109,7 +109,7 @@ CASES = [
         move('videos/Annotations', 'videos/masks')),
     Bad('stage 2: a missing frame', TRAIN_VIDEOS, 'a/00001.png: has no frame',
         remove('videos/JPEGImages/a/00001.jpg')),
-    Bad('stage 2: too few masks', TRAIN_VIDEOS, 'no video of 3 frames or more with masks',
+    Bad('stage 2: too few masks', TRAIN_VIDEOS, 'no video has 3 or more frames with masks',
         all_of(*(remove(f'videos/Annotations/{v}/00001.png') for v in 'ab'))),
     Bad('stage 2: two files for one frame', TRAIN_VIDEOS, ('00001', 'two files for one frame'),
         save('videos/JPEGImages/a/00001.png', np.zeros((40, 56, 3), np.uint8))),

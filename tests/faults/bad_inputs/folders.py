@@ -86,7 +86,7 @@ CASES = [
     Bad('an output that holds other things', PROPAGATE.replace('--output out', '--output .'),
         ('masks: was not written by this program', '--output')),
     Bad('an output that is the input', PROPAGATE.replace('--output out', '--output frames'),
-        ('frames: lies in the output', '--output')),
+        ('frames: is inside the output', '--output')),
     Bad("an output with another program's overlay.mp4", PROPAGATE,
         'out/overlay.mp4: was not written by this program', write('out/overlay.mp4', b'')),
     Bad('training on a folder that contains itself', TRAIN_STATIC,

@@ -130,7 +130,7 @@ CASES = [
     bad(PROPAGATE, f'--start {HUGE}', 'the input has only 4 frames'),
     bad(PROPAGATE, '--size 100000000', 'frames: 48x32', 'short side of 100000000',
         'another short side (--size)'),
-    bad(PROPAGATE, '--direction backward', '--direction backward: the mask of the first frame'),
+    bad(PROPAGATE, '--direction backward', '--direction backward: a single mask belongs'),
     bad(PROPAGATE, '--device cuda:99', '--device cuda:99: not on this machine'),
     bad(PROPAGATE, f'--device cuda:{HUGE}', '--device cuda:', 'not on this machine'),
     bad(PROPAGATE, '--device ""', '--device : not on this machine'),
