@@ -59,7 +59,7 @@ class OverlayVideo:
         self.size = height, width = fit_inside(video.size, (MAX_SIDE, MAX_SIDE))
         self.padding = ((0, height % 2), (0, width % 2), (0, 0))  # 4:2:0 needs even sides
         self.container = av.open(str(path), 'w', format='mp4', options={'movflags': '+faststart'})
-        self.rate = Fraction(video.fps).limit_denominator(1001)
+        self.rate = max(Fraction(video.fps).limit_denominator(1001), Fraction(1, 1001))
         self.stream = self.container.add_stream('libx264', rate=self.rate)
         self.stream.height, self.stream.width = height + height % 2, width + width % 2
         self.stream.pix_fmt = 'yuv420p'
@@ -79,7 +79,7 @@ class OverlayVideo:
     def add(self, picture: np.ndarray, time: Fraction | None = None) -> None:
         """Append a picture, at a time of the input in seconds; by default at an even rate."""
         if time is None:
-            time = self.num_pictures / self.rate
+            time = self.start + self.num_pictures / self.rate
         if not self.num_pictures:
             self.start = time
         self.num_pictures += 1
@@ -104,7 +104,7 @@ class OverlayVideo:
                 continue
             shift = round(self.start / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, (packet.dts or packet.pts) - shift
-            if packet.pts + (packet.duration or 0) <= 0:
+            if packet.pts + (packet.duration or 0) < 0:
                 continue
             while packet.pts * packet.time_base >= until:
                 until = yield

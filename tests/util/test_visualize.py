@@ -9,12 +9,12 @@ from PIL import Image
 
 from tests.helpers import stand_in
 from util.masks import DAVIS_PALETTE
-from util.visualize import ContactSheet, OverlayVideo, overlay
+from util.visualize import ContactSheet, OverlayVideo, VideoFormat, overlay
 
 
 def write_video(path, images, masks, fps=25.0):
     """Write an overlay video and return its path."""
-    with OverlayVideo(path, images[0].shape[:2], fps) as video:
+    with OverlayVideo(path, VideoFormat(images[0].shape[:2], fps)) as video:
         for image, mask in zip(images, masks, strict=True):
             video.add(overlay(image, mask))
     return path
