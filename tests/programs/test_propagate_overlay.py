@@ -71,7 +71,7 @@ def test_chosen_frames_keep_their_times_and_the_sound_between_them(clip, tmp_pat
     assert len({content for _, content in copied}) == len(copied) > 30
     for time, content in copied:
         assert time == pytest.approx(shifted[content], abs=1e-3)
-        assert -0.03 < time < 1
+        assert -0.03 < time < 1.2
 
 
 def test_a_resumed_run_writes_the_same_overlay(clip, output, tmp_path):
@@ -82,9 +82,9 @@ def test_a_resumed_run_writes_the_same_overlay(clip, output, tmp_path):
 
 def test_sound_that_does_not_fit_into_an_mp4_is_left_out_with_a_note(clip, tmp_path, capsys):
     images = stand_in.clip(3, 32, 48)[0]
-    path = add_sound(write_movie(tmp_path / 'h264.mkv', images), codec='wmav2')
+    path = add_sound(write_movie(tmp_path / 'h264.mkv', images), codec='pcm_s16le')
     output = run(NETWORK, clip, tmp_path / 'out', source=path)
-    assert 'sound_h264.mkv: its sound (wmav2) does not fit into an MP4' in capsys.readouterr().out
+    assert 'sound_h264.mkv: its sound (pcm_s16le) does not fit into an MP4' in capsys.readouterr().out
     assert not sound_packets(output / 'overlay.mp4')
 
 
