@@ -217,7 +217,7 @@ def test_a_camera_takes_no_folder_of_masks(clip):
     class Camera:
         names, size, is_live, pixel_shape = (), (48, 64), True, 1
 
-    with pytest.raises(UserError, match='a camera takes one mask, for its first frame'):
+    with pytest.raises(UserError, match='for a camera, give a single mask, for its first frame'):
         match_masks(clip / 'masks', Camera(), range(10))
     masks, _, _ = match_masks(clip / 'masks' / '00000.png', Camera(), range(10**9))
     assert list(masks) == [0]
