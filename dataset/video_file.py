@@ -96,10 +96,8 @@ class VideoFile:
         """The sound that players choose; None, with a note, if it has none of these codecs."""
         with self._open() as (container, _):
             streams = sorted(container.streams.audio, key=is_default, reverse=True)
-            if streams and streams[0].codec_context.name not in codecs:
-                self._tell(
-                    f'its sound ({streams[0].codec_context.name}) is left out of the overlay'
-                )
+            if streams and (name := streams[0].codec_context.codec.canonical_name) not in codecs:
+                self._tell(f'its sound ({name}) does not fit into an MP4 and is left out')
                 streams = []
             yield streams[0] if streams else None
 

@@ -1,4 +1,4 @@
-"""overlay.mp4 of a video file: its times, the shape of its pixels, its colours and its sound."""
+"""overlay.mp4 of a video file: its times, the shape of its pixels and its sound."""
 
 import av
 import numpy as np
@@ -7,7 +7,6 @@ import pytest
 from tests.helpers import stand_in
 from tests.helpers.clips import write_clip
 from tests.helpers.coarse_network import CoarseNetwork
-from tests.helpers.ffmpeg import frames_of_ffmpeg, needs_ffmpeg
 from tests.helpers.propagate_runs import interrupt, results_of, run
 from tests.helpers.video_files import add_sound, frame_times, sound_packets, write_movie
 
@@ -44,15 +43,6 @@ def test_pixels_keep_their_shape_and_colours_are_tagged_as_bt709(output):
         assert (codec.colorspace, codec.color_primaries, codec.color_trc) == (1, 1, 1)
 
 
-@needs_ffmpeg
-def test_ffmpeg_shows_the_colours_of_the_input(output, clip):
-    shown, expected = frames_of_ffmpeg(output / 'overlay.mp4'), frames_of_ffmpeg(clip / 'video.mp4')
-    assert len(shown) == len(expected) == 10
-    background = np.s_[:3, :3]
-    for ours, theirs in zip(shown, expected, strict=True):
-        assert np.abs(ours[background].astype(int) - theirs[background]).mean() < 6
-
-
 def test_the_sound_is_copied_until_the_last_frame_ends(output, clip):
     whole = sound_packets(clip / 'video.mp4')
     copied = sound_packets(output / 'overlay.mp4')
@@ -82,10 +72,20 @@ def test_a_resumed_run_writes_the_same_overlay(clip, output, tmp_path):
 
 def test_sound_that_does_not_fit_into_an_mp4_is_left_out_with_a_note(clip, tmp_path, capsys):
     images = stand_in.clip(3, 32, 48)[0]
-    path = add_sound(write_movie(tmp_path / 'h264.mkv', images), codec='pcm_s16le')
+    path = add_sound(write_movie(tmp_path / 'h264.mkv', images), codec='pcm_u8')
     output = run(NETWORK, clip, tmp_path / 'out', source=path)
-    assert 'sound_h264.mkv: its sound (pcm_s16le) does not fit into an MP4' in capsys.readouterr().out
+    assert 'sound_h264.mkv: its sound (pcm_u8) does not fit into an MP4' in capsys.readouterr().out
     assert not sound_packets(output / 'overlay.mp4')
+
+
+@pytest.mark.parametrize('codec', ['mp3', 'libopus', 'ac3', 'flac', 'pcm_s16le'])
+def test_sound_of_many_codecs_is_copied(clip, tmp_path, codec):
+    path = add_sound(write_movie(tmp_path / 'h264.mkv', stand_in.clip(10, 32, 48)[0]), codec)
+    output = run(NETWORK, clip, tmp_path / 'out', source=path)
+    whole, copied = sound_packets(path), sound_packets(output / 'overlay.mp4')
+    assert len(copied) >= 5
+    for (time, content), (expected_time, expected) in zip(copied, whole, strict=False):
+        assert content == expected and time == pytest.approx(expected_time, abs=2e-3)
 
 
 @pytest.mark.parametrize('kind', ['h264.mkv', 'mpeg4.avi', 'vp9.webm', 'flv1.flv', 'prores.mov'])

@@ -14,7 +14,11 @@ from dataset.video_file import VideoFile
 from util.files import atomic_write
 from util.visualize import ContactSheet, OverlayVideo, VideoFormat, overlay
 
-SOUND_CODECS = {'aac', 'ac3', 'alac', 'eac3', 'flac', 'mp2', 'mp3', 'opus'}  # that an MP4 can hold
+# Codecs of sound that an MP4 can hold.
+SOUND_CODECS = (
+    'aac', 'ac3', 'alac', 'eac3', 'flac', 'mp2', 'mp3', 'opus', 'pcm_s16be', 'pcm_s16le',
+    'pcm_s24be', 'pcm_s24le', 'vorbis',
+)  # fmt: skip
 # Takes a frame and its mask (H, W). Called in chronological order.
 AddFrame = Callable[[Frame, np.ndarray], None]
 # Takes a frame, its mask (H, W), and its picture with the mask drawn over it, uint8 (H, W, 3).
