@@ -58,7 +58,8 @@ class VideoFile:
         with self._open() as (container, stream):
             first = next(self._frames(container, stream), None)
             if first is None:
-                raise UserError(f'{path}: no frame can be decoded; {REMEDY}')
+                reason = 'cannot be read as a video (no frame can be decoded)'
+                raise UserError(f'{path}: {reason}; {REMEDY}')
             matrix = display_matrix(first) or Matrix()
             self.size: Size = upright(first, matrix).shape[:2]
             shape = stream.sample_aspect_ratio or Fraction(1)
