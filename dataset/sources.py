@@ -3,7 +3,8 @@
 Frames are pictures: uint8 arrays (H, W, 3), RGB. They are read lazily, in threads.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,7 @@ from dataset.sizes import Size, check_size
 from dataset.video_file import VideoFile
 from util.errors import UserError
 from util.files import atomic_write
-from util.images import SUFFIXES, image_size, read_image
+from util.images import SUFFIXES, bits_used, image_size, read_image
 
 ReadJob = Callable[[], np.ndarray | None]
 MAX_CAMERAS = 1000
@@ -26,15 +27,22 @@ MAX_CAMERAS = 1000
 class Source(Protocol):
     """What `dataset.video.Video` reads from.
 
-    size: (height, width) of every frame. names: one per frame; empty for a live source, whose
-    frames are not known in advance. num_workers: how many threads may read at once.
+    size: (height, width) of every frame. pixel_shape: width of a pixel by its height. names: one
+    per frame; empty for a live source, whose frames are not known in advance. num_workers: how
+    many threads may read at once. notes: sentences to tell the user; reading may add to them.
+    times: when frames are shown, in seconds, if the source says so; known once they are read.
     """
 
     size: Size
+    pixel_shape: Fraction
     fps: float
     names: Sequence[str]
     num_workers: int
     is_live: bool
+    notes: Sequence[str]
+
+    @property
+    def times(self) -> Mapping[int, Fraction]: ...
 
     def jobs(self, indices: Iterable[int]) -> Iterator[ReadJob]:
         """Callables that each return the next of these frames, or None once there are no more."""
@@ -50,7 +58,7 @@ def open_source(spec: str | Path, mask: str | Path | None = None) -> Source:
         if mask and mask.is_dir() and mask.samefile(path):
             raise UserError(f'{path}: frames and masks in one folder; move the masks to their own')
         source = ImageFolder(list_images(path, mask or None))
-        source.notes = left_out(path)
+        source.notes = [*left_out(path), *source.notes]
         return source
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
@@ -66,13 +74,21 @@ class ImageFolder:
 
     is_live = False
     num_workers = 2
+    times: Mapping[int, Fraction] = {}
+    pixel_shape = Fraction(1)
 
     def __init__(self, files: Sequence[Path], fps: float = 24.0) -> None:
         """fps: images do not state a rate; the default is that of DAVIS."""
         self.files = dict(enumerate(files))
+        self.num_bits = bits_used(files) or 16
+        self.notes: Sequence[str] = ()  # messages for the user
+        if self.num_bits < 16:
+            folder = files[0].parent
+            self.notes = [
+                f'{folder}: 16-bit images that use only {self.num_bits} bits are scaled up'
+            ]
         self.names: Sequence[str] = [file.stem for file in files]
         self.fps = fps
-        self.notes: list[str] = []  # sentences to tell the user
         self.size = image_size(files[0])
         for file in files[1:]:
             check_size(file, image_size(file), self.size)
@@ -81,7 +97,7 @@ class ImageFolder:
         return (partial(self._read, self.files[index]) for index in indices)
 
     def _read(self, file: Path) -> np.ndarray:
-        picture = read_image(file)
+        picture = read_image(file, self.num_bits)
         check_size(file, picture.shape[:2], self.size)
         return picture
 
@@ -91,6 +107,9 @@ class Camera:
 
     is_live = True
     names: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    times: Mapping[int, Fraction] = {}
+    pixel_shape = Fraction(1)
     num_workers = 1
 
     def __init__(self, number: int) -> None:
@@ -136,4 +155,5 @@ def unpack(source: VideoFile, indices: Iterable[int], folder: Path) -> ImageFold
                 Image.fromarray(picture).save(part, format='PNG', compress_level=1)
     unpacked = ImageFolder(list(files.values()), source.fps)
     unpacked.names, unpacked.files = source.names, files
+    unpacked.pixel_shape = source.pixel_shape
     return unpacked

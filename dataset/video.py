@@ -7,7 +7,7 @@ is resized for the network.
 
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,7 +98,10 @@ class Video:
         picture, path = job(), self.masks.get(index)
         annotation = None
         if picture is not None and path is not None:
-            annotation = fit_mask(path, self.read_mask(path), self.size)
+            annotation = self.read_mask(path)
+            if is_display_size(annotation.shape, self.source):
+                annotation = resize_mask(torch.from_numpy(annotation), self.size).numpy()
+            annotation = fit_mask(path, annotation, self.size)
         return index, picture, annotation
 
     def _frame(self, index: int, picture: np.ndarray, annotation: np.ndarray | None) -> Frame:
@@ -163,7 +166,7 @@ def match_masks(
     path = Path(path)
     if not path.exists():
         raise UserError(f'{path}: no such mask; give an image or a folder', parameter='mask')
-    notes: list[str] = list(getattr(source, 'notes', ()))
+    notes: list[str] = []
     if path.is_file():
         check_is_image(path)
         if not source.is_live:
@@ -176,20 +179,33 @@ def match_masks(
         masks, found = masks_by_name(path, source.names, indices, is_counted=is_counted)
         notes += found
     reader = MaskReader(list(masks.values()), clean=clean)
-    notes += [*reader.notes, *check_sizes(masks.values(), reader, source.size)]
+    notes += [*reader.notes, *check_sizes(masks.values(), reader, source)]
     empty = [mask for mask in masks.values() if not reader.ids[mask]]
     if empty:
-        notes.append(
-            f'{some(empty)}: without objects, which says nothing; objects are followed through'
-        )
+        notes.append(f'{some(empty)}: shows no object, so it is ignored and nothing is corrected')
     shown = {index: mask for index, mask in masks.items() if reader.ids[mask]}
     return MatchedMasks(shown, reader, notes)
 
 
-def check_sizes(paths: Iterable[Path], reader: MaskReader, frame_size: Size) -> Iterator[str]:
-    """Raise UserError for a mask whose size differs; yield a note if it is only one pixel off."""
+def check_sizes(paths: Iterable[Path], reader: MaskReader, source: Source) -> Iterator[str]:
+    """Raise UserError for a mask of another size; yield a note on each that has to be scaled."""
     for path in paths:
         size = reader.sizes[path]
-        check_fit(path, size, frame_size)
-        if tuple(size) != tuple(frame_size):
+        if is_display_size(size, source):
+            coded = describe(source.size)
+            yield f'{path}: {describe(size)}, scaled to {coded}, because the pixels are not square'
+            continue
+        check_fit(path, size, source.size)
+        if tuple(size) != tuple(source.size):
             yield f'{path}: {describe(size)}, scaled by one pixel to the size of its frame'
+
+
+def is_display_size(size: Sequence[int], source: Source) -> bool:
+    """Whether a mask was drawn on frames with non-square pixels as players show them.
+
+    They stretch either the width or the height; sizes may differ by a pixel, as in `check_fit`.
+    """
+    (height, width), shape = source.size, source.pixel_shape
+    shown = [(height, round(width * shape)), (round(height / shape), width)]
+    fits = any(abs(size[0] - h) <= 1 and abs(size[1] - w) <= 1 for h, w in shown)
+    return fits and shape != 1 and tuple(size) != tuple(source.size)

@@ -1,9 +1,12 @@
 """Video files, decoded in order with PyAV."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import struct
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -20,14 +23,29 @@ CONTAINERS = (
 )
 REMEDY = 'get the whole file, or re-encode what there is'
 MAX_FPS = 240  # containers without a frame rate state their clock instead, 1000 for example
-MAX_UNDECODED = 16  # frames: up to this many B-frames may lose their reference frame at a cut
+
+
+class Matrix(NamedTuple):
+    """A display matrix: it takes a point (x, y) of the coded picture to (ax + cy, bx + dy)."""
+
+    a: int = 1
+    b: int = 0
+    c: int = 0
+    d: int = 1
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether width becomes height; angles are rounded to quarter turns."""
+        return abs(self.a) + abs(self.d) < abs(self.b) + abs(self.c)
 
 
 class VideoFile:
     """A video file. Its frames are named by their number, the first is 00000.
 
-    Packets are counted first, one for each frame. The count can be a few too high, because leading
-    packets may refer to frames before the start; the decoder has the last word.
+    notes: sentences to tell the user; reading damaged frames adds to them.
+
+    Packets are counted first, one for each frame. The count can be too high, because packets may
+    be damaged, or refer to frames before the start; the decoder has the last word.
     """
 
     is_live = False
@@ -35,12 +53,19 @@ class VideoFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.notes: Sequence[str] = ()
         check_whole(path)
         with self._open() as (container, stream):
-            first = next(container.decode(stream), None)
+            first = next(self._frames(container, stream), None)
             if first is None:
-                raise UserError(f'{path}: no frame can be decoded; {REMEDY}')
-            self.size: Size = upright(first).shape[:2]
+                reason = 'cannot be read as a video (no frame can be decoded)'
+                raise UserError(f'{path}: {reason}; {REMEDY}')
+            matrix = display_matrix(first) or Matrix()
+            self.size: Size = upright(first, matrix).shape[:2]
+            shape = stream.sample_aspect_ratio or Fraction(1)
+            self.pixel_shape = 1 / shape if matrix.swaps_sides else shape  # width by height
+            self.time_base = stream.time_base
+        self.times: dict[int, Fraction] = {}
         num_frames, self.fps = self._count()
         digits = max(5, len(str(num_frames)))
         self.names: Sequence[str] = [f'{index:0{digits}}' for index in range(num_frames)]
@@ -56,27 +81,52 @@ class VideoFile:
                 streams = [s for s in container.streams.video if not is_cover(s)]
                 if not streams:
                     raise UserError(f'{self.path}: holds no video stream; give another file')
-                check_pixels(self.path, (streams[0].width, streams[0].height))
-                streams[0].codec_context.options = {'max_pixels': str(MAX_PIXELS)}
-                yield container, streams[0]
+                stream = max(streams, key=precedence)
+                if len(streams) > 1:
+                    chosen = f'that of {stream.width}x{stream.height} pixels is read'
+                    self._tell(f'{len(streams)} video streams, {chosen} (number {stream.index})')
+                check_pixels(self.path, (stream.width, stream.height))
+                stream.codec_context.options = {'max_pixels': str(MAX_PIXELS)}
+                yield container, stream
         except (av.FFmpegError, OSError) as error:
             reason = f'cannot be read as a video ({error.strerror})'
             raise UserError(f'{self.path}: {reason}; {REMEDY}') from error
 
+    @contextlib.contextmanager
+    def open_sound(self, codecs: Container[str]) -> Iterator[av.AudioStream | None]:
+        """The sound that players choose; None, with a note, if it has none of these codecs."""
+        with self._open() as (container, _):
+            streams = sorted(container.streams.audio, key=is_default, reverse=True)
+            if streams and (name := streams[0].codec_context.codec.canonical_name) not in codecs:
+                self._tell(f'its sound ({name}) does not fit into an MP4 and is left out')
+                streams = []
+            yield streams[0] if streams else None
+
+    def _tell(self, note: str) -> None:
+        if (note := f'{self.path}: {note}') not in self.notes:
+            self.notes = [*self.notes, note]
+
     def _count(self) -> tuple[int, float]:
         """Number of frames to be shown, and frames per second."""
         times: list[int | None] = []
+        damaged: list[int] = []
         with self._open() as (container, stream):
             for packet in container.demux(stream):
                 if packet.is_corrupt:
-                    raise UserError(
-                        f'{self.path}: cut off or damaged after {len(times)} frames; {REMEDY}'
-                    )
+                    damaged.append(len(times))
                 if packet.size and not packet.is_discard and is_shown(packet, stream):
                     times.append(packet.pts)
             fps = float(stream.average_rate or 0)
-            known = [time for time in times if time is not None]
+            known = sorted(time for time in times if time is not None)
             span = max(known, default=0) - min(known, default=0)
+            if damaged:
+                step = max(1, np.median(np.diff(known))) if span else 1
+                missing = round(span / step) + 1 - len(known)
+                lost = f', and about {missing} are missing' if missing > 0 else ''
+                self._tell(
+                    f'damaged, first at frame {damaged[0]}: {len(damaged)} of {len(times)} frames '
+                    f'may look wrong{lost}; stop before it, or get the whole file'
+                )
             if span and stream.time_base and not 0 < fps <= MAX_FPS:
                 fps = (len(known) - 1) / float(span * stream.time_base)
         return len(times), fps or 25.0
@@ -89,24 +139,44 @@ class VideoFile:
     def _decode(self, indices: list[int]) -> Iterator[np.ndarray]:
         assert indices == sorted(indices), 'a video file is read forward; unpack it first'
         wanted = set(indices)
-        number = 0
+        number, matrix = 0, Matrix()
         with self._open() as (container, stream):
             stream.thread_type = 'AUTO'
             try:
-                for number, frame in enumerate(container.decode(stream), 1):
+                for number, frame in enumerate(self._frames(container, stream), 1):
+                    matrix = display_matrix(frame) or matrix
                     if number - 1 in wanted:
-                        picture = upright(frame)
+                        picture = upright(frame, matrix)
                         check_size(f'{self.path}, frame {number - 1}', picture.shape[:2], self.size)
                         wanted.discard(number - 1)
+                        if frame.pts is not None and frame.time_base:
+                            self.times[number - 1] = frame.pts * frame.time_base
                         yield picture
                     if not wanted:
                         return
             except av.FFmpegError as error:
                 reason = f'damaged after {number} frames ({error.strerror})'
                 raise UserError(f'{self.path}: {reason}; {REMEDY}') from error
-        if len(self.names) - number > min(MAX_UNDECODED, len(self.names) // 4):
-            missing = f'only {number} of {len(self.names)} frames can be decoded'
-            raise UserError(f'{self.path}: {missing}; {REMEDY}')
+        if number < len(self.names):
+            found = f'only {number} of {len(self.names)} frames can be decoded'
+            if number < 0.75 * len(self.names):
+                raise UserError(f'{self.path}: {found}; {REMEDY}')
+            self._tell(found)
+
+    def _frames(
+        self, container: av.container.InputContainer, stream: av.VideoStream
+    ) -> Iterator[av.VideoFrame]:
+        """Decode all frames. Those that are too damaged to be decoded are left out, with a note."""
+        number, first = 0, None
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.InvalidDataError:
+                first = number if first is None else first
+                self._tell(f'damaged after {first} frames; what cannot be decoded is left out')
+                continue
+            yield from frames
+            number += len(frames)
 
 
 def is_cover(stream: av.VideoStream) -> bool:
@@ -114,12 +184,30 @@ def is_cover(stream: av.VideoStream) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
+def is_default(stream: av.stream.Stream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.default)
+
+
+def precedence(stream: av.VideoStream) -> tuple[bool, int]:
+    """Of several streams, players show the one marked as default, or else the largest."""
+    return is_default(stream), stream.width * stream.height
+
+
 def is_shown(packet: av.Packet, stream: av.VideoStream) -> bool:
     """Whether a packet holds a frame to show; VP8 also has frames used only as references."""
     return stream.codec_context.name != 'vp8' or bool(memoryview(packet)[0] & 0x10)
 
 
-def upright(frame: av.VideoFrame) -> np.ndarray:
-    """The picture of a decoded frame, turned as the file's rotation flag says."""
-    turns = round(frame.rotation / 90)  # counterclockwise
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format='rgb24'), turns))
+def display_matrix(frame: av.VideoFrame) -> Matrix | None:
+    """How players turn and mirror this frame and those after it; None if it is not stated."""
+    data: Any = frame.side_data.get('DISPLAYMATRIX')
+    return None if data is None else Matrix(*struct.unpack('=2i4x2i', bytes(data)[:20]))
+
+
+def upright(frame: av.VideoFrame, matrix: Matrix) -> np.ndarray:
+    """The picture of a decoded frame, turned and mirrored as a display matrix says."""
+    picture = frame.to_ndarray(format='rgb24')
+    a, b, c, d = matrix
+    if matrix.swaps_sides:
+        picture, a, d = picture.swapaxes(0, 1), c, b
+    return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -1,9 +1,11 @@
 """Reading pictures from disk. Every failure is a one-line UserError that names the file."""
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -17,6 +19,7 @@ ANIMATED = ('PNG', 'WEBP', 'GIF', 'TIFF')  # without MPO: a JPEG with previews a
 MAX_PIXELS = 2**27  # 0.4 GB in RGB
 TOO_LARGE = f'more than {MAX_PIXELS // 10**6} million pixels are not read; scale it down'
 EXIF_ORIENTATION = 0x0112
+BIT_DEPTHS = (8, 10, 12, 14, 16)  # of cameras whose pictures have 16 bits per channel
 
 
 @contextlib.contextmanager
@@ -63,27 +66,62 @@ def check_pixels(path: str | Path, size: tuple[int, int]) -> None:
         raise UserError(f'{path}: {width}x{height}; {TOO_LARGE}')
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, num_bits: int = 16) -> np.ndarray:
     """Return a picture as uint8 (H, W, 3), RGB, turned upright as its EXIF orientation says.
+
+    num_bits: how many bits of a picture with 16 bits per channel are used (see `bits_used`).
 
     Raises UserError as `open_image` does, and for floating-point pixels or more than 16 bits.
     """
     with open_image(path) as image:
+        if is_deep(image):
+            values = deep_values(path, image) >> (num_bits - 8)
+            return np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], 3)), np.uint8)
         image = ImageOps.exif_transpose(image)
-        if image.mode.startswith('I'):  # 16 bits per pixel; Pillow would clip them at 255
-            values = np.asarray(image).astype(np.int64)
-            if values.min() < 0 or values.max() > 0xFFFF:
-                raise UserError(
-                    f'{path}: more than 16 bits per pixel are not supported; save it with 8 or 16'
-                )
-            grey = (values >> 8).astype(np.uint8)
-            return np.repeat(grey[:, :, None], 3, 2)
         if image.mode == 'F':  # the value of white is unknown: 1, 255 or anything else
             raise UserError(
                 f'{path}: floating-point pixels are not supported; save it with 8 or 16 bits per '
                 'channel'
             )
         return np.array(image.convert('RGB'))
+
+
+def bits_used(paths: Iterable[str | Path]) -> int | None:
+    """How many bits pictures with 16 bits per channel use: 8, 10, 12, 14 or 16.
+
+    Cameras of 12 bits write values up to 4095, which would be almost black among 65536. None if
+    there are no such pictures. Reads them all, unless one uses all bits.
+    """
+    used = None
+    for path in paths:
+        with open_image(path) as image:
+            if is_deep(image):
+                greatest = int(deep_values(path, image).max())
+                used = max(used or 0, next(n for n in BIT_DEPTHS if greatest < 2**n))
+        if used == BIT_DEPTHS[-1]:
+            break
+    return used
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether a picture has 16 bits per channel, which Pillow would cut to 8 if it has colours."""
+    raw_modes = [str(tile.args) for tile in getattr(image, 'tile', ())]
+    return image.mode.startswith('I') or any(re.search(r'\b(RGBA?|LA);16', m) for m in raw_modes)
+
+
+def deep_values(path: str | Path, image: Image.Image) -> np.ndarray:
+    """The values of a picture with 16 bits per channel: (H, W, 1) or (H, W, 3), RGB, upright."""
+    if image.mode.startswith('I'):
+        values = np.asarray(ImageOps.exif_transpose(image)).astype(np.int64)[:, :, None]
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise UserError(
+                f'{path}: more than 16 bits per pixel are not supported; save it with 8 or 16'
+            )
+        return values
+    image.load()  # raises an error if the file is damaged, which OpenCV does not
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+    values = np.asarray(cv2.imdecode(np.fromfile(path, np.uint8), flags))  # blue comes first
+    return values.reshape(*values.shape[:2], -1)[:, :, ::-1]
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -1,12 +1,15 @@
 """Masks over pictures: overlay, overlay video, contact sheet. Pictures are uint8 (H, W, 3), RGB."""
 
 import contextlib
+from collections.abc import Generator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image, ImageDraw
 
 from util.files import atomic_write
@@ -29,30 +32,86 @@ def overlay(picture: np.ndarray, mask: np.ndarray, opacity: float = 0.5) -> np.n
     return out
 
 
+@dataclass(frozen=True)
+class VideoFormat:
+    """What an overlay video takes over from its input.
+
+    size: (height, width) of the pictures. pixel_shape: width of a pixel by its height. time_base:
+    the unit of its times, in seconds, if frames have times of their own. sound: its sound, if it
+    has any that an MP4 can hold.
+    """
+
+    size: tuple[int, int]
+    fps: float
+    pixel_shape: Fraction = Fraction(1)
+    time_base: Fraction | None = None
+    sound: av.AudioStream | None = None
+
+
 class OverlayVideo:
     """Writes an H.264 MP4 that browsers play; use it in a `with` block inside `atomic_write`.
 
-    size: (height, width) of the pictures; they are scaled down if libx264 cannot write that.
+    Pictures are scaled down if libx264 cannot write their size. Sound is copied as it is, from the
+    time of the first picture to that of the last.
     """
 
-    def __init__(self, path: str | Path, size: tuple[int, int], fps: float) -> None:
-        self.size = height, width = fit_inside(size, (MAX_SIDE, MAX_SIDE))
+    def __init__(self, path: str | Path, video: VideoFormat) -> None:
+        self.size = height, width = fit_inside(video.size, (MAX_SIDE, MAX_SIDE))
         self.padding = ((0, height % 2), (0, width % 2), (0, 0))  # 4:2:0 needs even sides
         self.container = av.open(str(path), 'w', format='mp4', options={'movflags': '+faststart'})
-        rate = Fraction(fps).limit_denominator(1001)
-        self.stream = self.container.add_stream('libx264', rate=rate)
+        self.rate = max(Fraction(video.fps).limit_denominator(1001), Fraction(1, 1001))
+        self.stream = self.container.add_stream('libx264', rate=self.rate)
         self.stream.height, self.stream.width = height + height % 2, width + width % 2
         self.stream.pix_fmt = 'yuv420p'
         x264 = 'cpu-independent=1'  # without it, some bytes can differ between two runs
         self.stream.options = {'crf': '18', 'preset': 'veryfast', 'x264-params': x264}
+        codec = self.stream.codec_context
+        codec.time_base = video.time_base or 1 / self.rate
+        codec.sample_aspect_ratio = video.pixel_shape
+        codec.colorspace, codec.color_range = Colorspace.ITU709, ColorRange.MPEG
+        codec.color_primaries = codec.color_trc = 1  # BT.709
+        self.time_base, self.start, self.last = codec.time_base, Fraction(0), -1
+        self.num_pictures = 0
+        self.sound = self._copy_sound(video.sound) if video.sound else None
+        if self.sound:
+            next(self.sound)
 
-    def add(self, picture: np.ndarray) -> None:
-        """Append a picture."""
+    def add(self, picture: np.ndarray, time: Fraction | None = None) -> None:
+        """Append a picture, at a time of the input in seconds; by default at an even rate."""
+        if time is None:
+            time = self.start + self.num_pictures / self.rate
+        if not self.num_pictures:
+            self.start = time
+        self.num_pictures += 1
         if picture.shape[:2] != self.size:
             picture = cv2.resize(picture, self.size[::-1], interpolation=cv2.INTER_AREA)
         picture = np.pad(picture, self.padding, mode='edge')
         frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
+        frame = frame.reformat(format='yuv420p', dst_colorspace=Colorspace.ITU709)
+        self.last = max(self.last + 1, round((time - self.start) / self.time_base))
+        frame.pts, frame.time_base = self.last, self.time_base
         self.container.mux(self.stream.encode(frame))
+        if self.sound:
+            self.sound.send(self.last * self.time_base)
+
+    def _copy_sound(self, source: av.AudioStream) -> Generator[None, Fraction, None]:
+        """A coroutine that is sent times, and copies the packets of the sound that begin before."""
+        assert isinstance(source.container, av.container.InputContainer)
+        stream = self.container.add_stream_from_template(source)
+        until = yield
+        for packet in source.container.demux(source):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            shift = round(self.start / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, (packet.dts or packet.pts) - shift
+            if packet.pts + (packet.duration or 0) < 0:
+                continue
+            while packet.pts * packet.time_base >= until:
+                until = yield
+            packet.stream = stream
+            self.container.mux(packet)
+        while True:
+            yield
 
     def __enter__(self) -> 'OverlayVideo':
         return self
@@ -60,6 +119,8 @@ class OverlayVideo:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             with contextlib.closing(self.container):
+                if self.sound and self.num_pictures:
+                    self.sound.send(self.last * self.time_base + 1 / self.rate)
                 self.container.mux(self.stream.encode())
             return
         # Flushing the encoder after a failed header write (full disk) would crash; just close.

@@ -1,5 +1,7 @@
 """Videos: masks are matched with frames, and frames come as the network takes them."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -276,7 +278,7 @@ def test_a_missing_mask_is_refused(clip):
 
 def test_a_camera_takes_no_folder_of_masks(clip):
     class Camera:
-        names, size, is_live = (), (48, 64), True
+        names, size, is_live, pixel_shape = (), (48, 64), True, 1
 
     with pytest.raises(UserError, match='for a camera, give a single mask, for its first frame'):
         match_masks(clip / 'masks', Camera(), range(10))
@@ -328,3 +330,25 @@ def test_open_video_reads_video_files(clip, tmp_path):
 def test_open_video_refuses_what_cannot_be_read(clip, source, mask, short_side, words):
     with pytest.raises(UserError, match=words):
         open_video(clip / source, clip / mask, short_side=short_side)
+
+
+@pytest.mark.parametrize('suffix, pixel_shape', [('mp4', Fraction(3, 2)), ('mkv', Fraction(8, 9))])
+@pytest.mark.parametrize('off', [-1, 0, 1])
+def test_a_mask_at_the_display_size_of_non_square_pixels_is_scaled_with_a_note(
+    tmp_path, suffix, pixel_shape, off
+):
+    images, masks = stand_in.clip(3, 48, 64)
+    path = write_movie(tmp_path / f'h264.{suffix}', images, pixel_shape=pixel_shape)
+    source = open_source(path)
+    for height, width in ((48, 64 * pixel_shape), (48 / pixel_shape, 64)):
+        size = round(height), round(width) + off
+        shown = resize_mask(torch.from_numpy(masks[0]), size).numpy()
+        save_mask(tmp_path / 'one.png', shown)
+        matched = match_masks(tmp_path / 'one.png', source, range(3))
+        words = f'{size[1]}x{size[0]}, scaled to 64x48, because the pixels are not square'
+        assert matched.notes == [f'{tmp_path / "one.png"}: {words}']
+        frame = next(iter(Video(source, matched.paths, matched.reader.read)))
+        assert frame.annotation.shape == (48, 64)
+        assert (frame.annotation == masks[0]).mean() > 0.93
+    save_mask(tmp_path / 'one.png', masks[0])
+    assert match_masks(tmp_path / 'one.png', source, range(3)).notes == []

@@ -3,19 +3,16 @@
 from fractions import Fraction
 
 import av
-import cv2
 import numpy as np
 import pytest
 
 from dataset.sources import open_source
-from dataset.video_file import upright
 from tests.helpers import stand_in
 from tests.helpers.video_files import (
     KINDS,
     cut,
     nearest,
     read,
-    set_rotation,
     with_bytes,
     write_movie,
 )
@@ -65,9 +62,9 @@ def test_a_truncated_file_is_refused_when_it_is_opened(movies, name, share):
 
 
 def test_a_truncated_packet_is_reported_if_the_container_does_not_state_its_size(movies):
-    words = r'cut_flv1\.flv: cut off or damaged after 23 frames; get the whole'
-    with pytest.raises(UserError, match=words):
-        open_source(cut(movies / 'flv1.flv', -30))
+    source = open_source(cut(movies / 'flv1.flv', -30))
+    assert 'cut_flv1.flv: damaged, first at frame 23: 1 of 24 frames may' in source.notes[0]
+    assert len(read(source)) >= 23
 
 
 def test_an_avi_may_be_a_few_bytes_shorter_than_stated(movies, tmp_path):
@@ -130,27 +127,6 @@ def test_b_frames_that_lost_their_reference_make_the_video_a_little_shorter(tmp_
     num_left = len(read(source))
     assert 0 < len(source.names) - num_left < 8
     assert num_left == NUM_FRAMES - 8
-
-
-@pytest.mark.parametrize('degrees', [0, 90, 180, 270])
-def test_the_rotation_flag_turns_pictures_as_in_opencv(tmp_path, pictures, degrees):
-    path = write_movie(tmp_path / 'h264.mp4', pictures[:3])
-    set_rotation(path, degrees)
-    expected = cv2.cvtColor(cv2.VideoCapture(str(path)).read()[1], cv2.COLOR_BGR2RGB)
-    source = open_source(path)
-    assert source.size == expected.shape[:2] == ((64, 48) if degrees % 180 else (48, 64))
-    assert np.abs(read(source)[0].astype(int) - expected).mean() < 2
-
-
-@pytest.mark.parametrize('degrees, turns', [(-1, 0), (1, 0), (89, 1), (-90, 3), (-179, 2)])
-def test_a_rotation_is_rounded_to_quarter_turns(degrees, turns):
-    class Rotated:
-        rotation = degrees
-
-        def to_ndarray(self, format):
-            return np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-
-    assert np.array_equal(upright(Rotated()), np.rot90(Rotated().to_ndarray('rgb24'), turns))
 
 
 @pytest.mark.parametrize('name', ['ffv1.mkv', 'mpeg4.avi', 'mjpeg.avi', 'vp8.webm', 'vp9.webm'])

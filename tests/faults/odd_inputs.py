@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.faults.bad_inputs.case import all_of, save
 from tests.helpers import stand_in
-from tests.helpers.video_files import KINDS, set_rotation, write_movie
+from tests.helpers.video_files import KINDS, rotation, set_display_matrix, write_movie
 from util.mask_codes import DAVIS_PALETTE
 
 IMAGES, MASKS = stand_in.clip(4, 32, 48)
@@ -97,7 +97,7 @@ def movie(name, kind=None, pictures=IMAGES, **options):
 def rotated(folder):
     """A video from a phone held upright: the file holds its pictures on their side."""
     write_movie(folder / 'a.mp4', np.rot90(IMAGES, 1, (1, 2)), 'h264.mp4')
-    set_rotation(folder / 'a.mp4', 90)
+    set_display_matrix(folder / 'a.mp4', rotation(90))
 
 
 def gif(folder):

@@ -25,7 +25,7 @@ from tests.helpers.folders import files_in
 from util.files import atomic_write
 from util.masks import save_mask
 from util.tensor import save_tensors
-from util.visualize import ContactSheet, OverlayVideo
+from util.visualize import ContactSheet, OverlayVideo, VideoFormat
 
 FULL = [  # program, size limit of files in bytes, part of the name of the file that exceeds it
     ('propagate', 0, '.unfinished/settings.json'),
@@ -90,7 +90,7 @@ def resized_image(path):
 
 def movie(path):
     pictures = np.random.default_rng(0).integers(0, 255, (9, 32, 48, 3), np.uint8)
-    with atomic_write(path) as part, OverlayVideo(part, (32, 48), 24) as video:
+    with atomic_write(path) as part, OverlayVideo(part, VideoFormat((32, 48), 24)) as video:
         for picture in pictures:
             video.add(picture)
 

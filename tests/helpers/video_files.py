@@ -21,13 +21,25 @@ KINDS = {
 }
 
 
-def write_movie(path, pictures, kind=None, *, rate=25, times=None, change=None, muxer=None, **more):
+def write_movie(
+    path,
+    pictures,
+    kind=None,
+    *,
+    rate=25,
+    times=None,
+    change=None,
+    muxer=None,
+    pixel_shape=1,
+    **more,
+):
     """Encode pictures (T, H, W, 3) into a file, and return its path.
 
     kind: a key of KINDS; by default the name of the file.
     times: presentation times in ms, if they are uneven.
     change: called as change(number, packet) for each encoded packet; returns what is written in
         its place, or None to drop it.
+    pixel_shape: width of a pixel by its height.
     muxer: options of the container format. more: options of the encoder.
     """
     codec, pix_fmt, options = KINDS[kind or path.name]
@@ -35,6 +47,7 @@ def write_movie(path, pictures, kind=None, *, rate=25, times=None, change=None, 
         stream = file.add_stream(codec, rate=rate, options={**options, **more})
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt, stream.codec_context.thread_count = pix_fmt, 1
+        stream.codec_context.sample_aspect_ratio = Fraction(pixel_shape)
         if times is not None:
             stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
         packets = []
@@ -59,15 +72,17 @@ def with_bytes(packet, content):
     return changed
 
 
-def set_rotation(path, degrees):
-    """Write a display matrix into an MP4, as phones that are held upright do."""
-    cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+def rotation(degrees, *, mirrored=False):
+    """A display matrix (a, b, c, d) that turns pictures clockwise, after mirroring them."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return (-cos, -sin, -sin, cos) if mirrored else (cos, sin, -sin, cos)
+
+
+def set_display_matrix(path, matrix):
+    """Write a display matrix (a, b, c, d) into an MP4, as phones that are held upright do."""
+    a, b, c, d = (round(value * 2**16) for value in matrix)
     content = bytearray(path.read_bytes())
-    matrix = content.index(b'tkhd') + 4 + 40
-    one = 1 << 16
-    struct.pack_into(
-        '>9i', content, matrix, cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, one << 14
-    )
+    struct.pack_into('>9i', content, content.index(b'tkhd') + 44, a, b, 0, c, d, 0, 0, 0, 2**30)
     path.write_bytes(content)
 
 
@@ -93,3 +108,37 @@ def read(source, indices=None):
 def nearest(picture, pictures):
     """The index of the picture that another picture resembles most."""
     return np.abs(pictures.astype(np.int16) - picture).mean((1, 2, 3)).argmin()
+
+
+def add_sound(path, codec='aac', num_blocks=60):
+    """Give a video a sound track, half a minute of noise at most; returns the path of the copy."""
+    louder = path.with_name(f'sound_{path.name}')
+    noise = np.random.default_rng(0).normal(0, 0.1, (num_blocks, 1, 1024)).astype(np.float32)
+    with av.open(str(path)) as silent, av.open(str(louder), 'w') as file:
+        video = file.add_stream_from_template(silent.streams.video[0])
+        audio = file.add_stream(codec, rate=48000, layout='mono')
+        for packet in silent.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                file.mux(packet)
+        converter = av.AudioResampler(audio.format, 'mono', 48000, audio.frame_size or 1024)
+        for number, block in enumerate(noise):
+            frame = av.AudioFrame.from_ndarray(block, format='fltp', layout='mono')
+            frame.rate, frame.pts = 48000, number * 1024
+            for converted in converter.resample(frame):
+                file.mux(audio.encode(converted))
+        file.mux(audio.encode())
+    return louder
+
+
+def frame_times(path):
+    """The times of a video's frames, in seconds."""
+    with av.open(str(path)) as file:
+        return [float(frame.time) for frame in file.decode(video=0)]
+
+
+def sound_packets(path):
+    """(time in seconds, bytes) of each packet of a file's sound."""
+    with av.open(str(path)) as file:
+        packets = [p for p in file.demux(audio=0) if p.size] if file.streams.audio else []
+        return [(float(packet.pts * packet.time_base), bytes(packet)) for packet in packets]

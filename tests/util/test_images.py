@@ -1,10 +1,13 @@
 """Pictures of every mode that Pillow can write, as the network receives them."""
 
 import contextlib
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -12,7 +15,7 @@ from PIL import Image, ImageOps
 from tests.helpers import stand_in
 from tests.helpers.picture_files import png
 from util.errors import UserError
-from util.images import MAX_PIXELS, image_size, read_image
+from util.images import MAX_PIXELS, bits_used, image_size, read_image
 
 ROOT = Path(__file__).parents[2]
 PICTURE = stand_in.clip(1, 40, 60)[0][0]
@@ -119,3 +122,75 @@ def test_pixels_whose_value_for_white_is_unknown_are_refused(tmp_path, array, wo
     Image.fromarray(array).save(tmp_path / 'values.tif')
     with pytest.raises(UserError, match=rf'values\.tif: .*{words}'):
         read_image(tmp_path / 'values.tif')
+
+
+def write_deep(path, picture, num_bits):
+    """Write an 8-bit picture, grey or in colour, with 16 bits per channel, of which some are used.
+
+    Opaque pictures with transparency are given as (H, W, 4).
+    """
+    values = picture.astype(np.uint16) << (num_bits - 8)
+    if values.ndim == 3:
+        values[:, :, 3:] = 0xFFFF  # transparency uses all bits
+        values = values[:, :, [2, 1, 0, 3][: values.shape[2]]]
+    cv2.imwrite(str(path), values)
+    return path
+
+
+DEEP = {
+    'grey': GREY,
+    'colour': PICTURE,
+    'transparency': np.dstack([PICTURE, np.full_like(GREY, 255)]),
+}
+
+
+@pytest.mark.parametrize('kind', DEEP)
+@pytest.mark.parametrize('num_bits', [8, 10, 12, 14, 16])
+@pytest.mark.parametrize('suffix', ['png', 'tif'])
+def test_16_bit_pictures_are_scaled_by_the_bits_that_they_use(tmp_path, kind, num_bits, suffix):
+    picture = DEEP[kind].copy()
+    picture[0, 0], picture[1, 1] = 0, 255
+    path = write_deep(tmp_path / f'deep.{suffix}', picture, num_bits)
+    assert bits_used([path]) == num_bits
+    expected = picture[:, :, :3] if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, 2)
+    found = read_image(path, num_bits)
+    assert found.dtype == np.uint8 and np.array_equal(found, expected)
+
+
+def test_the_darker_pictures_of_a_clip_are_scaled_as_its_brightest(tmp_path):
+    bright = write_deep(tmp_path / '1.png', np.full((4, 6), 255, np.uint8), 12)
+    dark = write_deep(tmp_path / '0.png', np.full((4, 6), 3, np.uint8), 12)
+    assert bits_used([dark, bright, dark]) == 12
+    assert read_image(dark, 12).max() == 3
+
+
+def test_8_bit_pictures_have_no_bits_to_count(tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / 'a.png')
+    Image.fromarray(GREY).save(tmp_path / 'b.jpg')
+    assert bits_used([tmp_path / 'a.png', tmp_path / 'b.jpg']) is None
+    assert np.array_equal(read_image(tmp_path / 'a.png', 10), PICTURE)
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_16_bit_colours_are_turned_upright(tmp_path, orientation):
+    path = write_deep(tmp_path / 'deep.png', PICTURE, 16)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = exif.tobytes().removeprefix(b'Exif\0\0')
+    chunk = struct.pack('>I', len(data)) + b'eXIf' + data
+    content = path.read_bytes()
+    end_of_header = 33
+    check = struct.pack('>I', zlib.crc32(b'eXIf' + data))
+    path.write_bytes(content[:end_of_header] + chunk + check + content[end_of_header:])
+    with Image.open(path) as written:
+        expected = np.asarray(ImageOps.exif_transpose(written))
+    assert expected.shape == ((40, 60, 3) if orientation < 5 else (60, 40, 3))
+    assert np.array_equal(read_image(path), expected)
+
+
+def test_a_truncated_16_bit_picture_is_refused(tmp_path):
+    path = write_deep(tmp_path / 'deep.png', PICTURE, 16)
+    path.write_bytes(path.read_bytes()[:2000])
+    for read in (read_image, lambda path: bits_used([path])):
+        with pytest.raises(UserError, match=r'deep\.png: cannot be read as an image'):
+            read(path)

@@ -8,13 +8,15 @@ import pytest
 from PIL import Image
 
 from tests.helpers import stand_in
+from tests.helpers.ffmpeg import frames_of_ffmpeg, needs_ffmpeg
+from tests.helpers.video_files import frame_times
 from util.masks import DAVIS_PALETTE
-from util.visualize import ContactSheet, OverlayVideo, overlay
+from util.visualize import ContactSheet, OverlayVideo, VideoFormat, overlay
 
 
 def write_video(path, images, masks, fps=25.0):
     """Write an overlay video and return its path."""
-    with OverlayVideo(path, images[0].shape[:2], fps) as video:
+    with OverlayVideo(path, VideoFormat(images[0].shape[:2], fps)) as video:
         for image, mask in zip(images, masks, strict=True):
             video.add(overlay(image, mask))
     return path
@@ -81,6 +83,36 @@ def test_the_index_comes_first_so_that_browsers_need_not_load_the_whole_file(tmp
     images, masks = stand_in.clip(3, 48, 64)
     content = write_video(tmp_path / 'overlay.mp4', images, masks).read_bytes()
     assert 0 < content.index(b'moov') < content.index(b'mdat')
+
+
+@needs_ffmpeg
+def test_ffmpeg_shows_the_colours_of_the_pictures(tmp_path):
+    colours = [(200, 40, 40), (40, 180, 60), (40, 60, 220), (230, 220, 40), (128, 128, 128)]
+    picture = np.array(colours, np.uint8).repeat(16, 0)[None].repeat(64, 0)
+    with OverlayVideo(tmp_path / 'overlay.mp4', VideoFormat((64, 80), 25.0)) as video:
+        for _ in range(3):
+            video.add(picture)
+    for found in (decode(tmp_path / 'overlay.mp4')[1], frames_of_ffmpeg(tmp_path / 'overlay.mp4')):
+        assert len(found) == 3
+        assert np.abs(found[2][32, 8::16].astype(int) - colours).max() <= 4
+
+
+@pytest.mark.parametrize(
+    'times, written',
+    [
+        ([5, 5.04, 9], [0, 0.04, 4]),
+        ([5, 5, 4], [0, 0.001, 0.002]),  # they never go back
+        ([None, None, None], [0, 0.04, 0.08]),
+        ([5, None, 5.1], [0, 0.04, 0.1]),
+    ],
+)
+def test_pictures_are_shown_at_their_times(tmp_path, times, written):
+    video = VideoFormat((32, 48), 25.0, time_base=Fraction(1, 1000))
+    with OverlayVideo(tmp_path / 'overlay.mp4', video) as overlay_video:
+        for time in times:
+            time = None if time is None else Fraction(time).limit_denominator(1000)
+            overlay_video.add(np.zeros((32, 48, 3), np.uint8), time)
+    assert frame_times(tmp_path / 'overlay.mp4') == pytest.approx(written, abs=1e-6)
 
 
 def numbered(number, height=36, width=64):

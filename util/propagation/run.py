@@ -1,6 +1,7 @@
 """The work of propagate.py: open and check the inputs, segment the frames, report."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -74,8 +75,8 @@ def run(options: PropagationOptions) -> None:
         open_video,
         Stopwatch(network.device),
     )
-    for note in matched.notes:
-        print(f'note: {note}')
+    notes = [*source.notes, *matched.notes]
+    print_notes(notes)
     colours = matched.reader.colours
     if colours:
         print('colours:', ', '.join(f'{colour} is {i}' for colour, i in colours.items()))
@@ -87,6 +88,12 @@ def run(options: PropagationOptions) -> None:
     }
     with exclusive_lock_in(folder.path), memory_advice(NO_ROOM):
         write_results(options, clip, source, settings, resume=options.resume)
+    print_notes(note for note in source.notes if note not in notes)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f'note: {note}')
 
 
 def choose_frames(options: PropagationOptions, source: Source) -> range:
@@ -153,7 +160,7 @@ def write_results(
     try:
         with (
             progress_bar(clip.num_steps(options.direction)) as progress,
-            open_outputs(folder.path, options.outputs, source.size, fps) as add,
+            open_outputs(folder.path, options.outputs, source, fps) as add,
         ):
             num_frames = clip.run(options.direction, add, progress)
             if not num_frames:
