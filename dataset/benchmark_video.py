@@ -13,8 +13,8 @@ from dataset.sizes import Size
 from dataset.sources import ImageFolder
 from dataset.video import Video
 from util.errors import UserError
-from util.mask_codes import VOID, any_void
 from util.masks import load_foreground, load_mask
+from util.masks.codes import VOID, any_void
 
 
 class BenchmarkVideo(NamedTuple):

@@ -10,7 +10,7 @@ import torch
 
 from util.errors import UserError
 from util.images import image_size, read_image
-from util.mask_codes import VOID
+from util.masks.codes import VOID
 
 NUM_FRAMES = 3
 

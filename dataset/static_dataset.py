@@ -12,7 +12,7 @@ from dataset.sizes import fit_mask, size_for_network
 from dataset.tps import ThinPlateWarp
 from dataset.transforms import Affine, Jitter, Window, flip, resize
 from util.images import open_image
-from util.mask_codes import VOID, any_void, codes_in, read_drawn_codes
+from util.masks.codes import VOID, any_void, codes_in, read_drawn_codes
 
 WARPED = 0.33  # share of the views that are warped
 

@@ -29,8 +29,8 @@ from dataset.sizes import (
 from dataset.sources import ReadJob, Source, open_source
 from dataset.video_file import VideoFile
 from util.errors import UserError
-from util.mask_ids import some
 from util.masks import MaskReader
+from util.masks.ids import some
 from util.parallel import prefetch
 
 

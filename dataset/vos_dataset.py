@@ -15,8 +15,8 @@ from dataset.samples import NUM_FRAMES, RawSample, Sample, make_sample, read_ima
 from dataset.sizes import check_size, fit_mask, scaled
 from dataset.transforms import Affine, CropRange, Jitter, ResizedCrop, resize
 from util.errors import UserError
-from util.mask_codes import VOID, any_void
 from util.masks import load_mask
+from util.masks.codes import VOID, any_void
 
 NUM_OBJECTS = 2  # maximum number of objects in a sample
 MAX_TRIES = 5  # how often to draw frames before accepting some that show no object

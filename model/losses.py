@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from util.mask_codes import VOID
+from util.masks.codes import VOID
 
 BOOTSTRAP = 20_000, 70_000  # iterations
 FINAL_FRACTION = 0.15

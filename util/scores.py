@@ -14,8 +14,8 @@ from vos_benchmark.evaluator import Evaluator
 
 from util.errors import UserError
 from util.files import atomic_write, save_json
-from util.mask_codes import DAVIS_COLOURS, GREYS, VOID, any_void, codes_in, read_codes
 from util.masks import as_ids
+from util.masks.codes import DAVIS_COLOURS, GREYS, VOID, any_void, codes_in, read_codes
 
 ObjectName = int | Literal['mean', '']  # an id; else the row is a video's or the overall mean
 COLUMNS = ('video', 'object', 'J&F', 'J', 'F')
@@ -69,7 +69,7 @@ def score_video(
 ) -> dict[int, Score]:
     """Score a folder of predicted masks; returns a dict id -> Score.
 
-    Where the ground truth is void (see `util.mask_codes.any_void`), nothing is scored.
+    Where the ground truth is void (see `util.masks.codes.any_void`), nothing is scored.
 
     Arguments:
         ground_truth: dict file name -> path of the mask it is compared with.

@@ -21,7 +21,7 @@ from tests.helpers.training_trees import (
     write_pair,
     write_videos,
 )
-from util.mask_codes import VOID
+from util.masks.codes import VOID
 
 
 def test_a_sample_has_the_shapes_types_and_ranges_that_the_network_takes(tmp_path):

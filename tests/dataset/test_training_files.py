@@ -15,8 +15,8 @@ from dataset.vos_dataset import find_videos
 from tests.helpers import stand_in
 from tests.helpers.training_trees import own_tree, sample_of, static, videos_of, write_pair
 from util.errors import UserError
-from util.mask_codes import VOID
 from util.masks import save_mask
+from util.masks.codes import VOID
 
 
 def test_frames_are_those_with_masks_ordered_by_their_numbers(tmp_path):

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.faults.bad_inputs.case import all_of, save
 from tests.helpers import stand_in
 from tests.helpers.video_files import KINDS, rotation, set_display_matrix, write_movie
-from util.mask_codes import DAVIS_PALETTE
+from util.masks.codes import DAVIS_PALETTE
 
 IMAGES, MASKS = stand_in.clip(4, 32, 48)
 RUN = 'propagate.py frames --mask mask.png --output out --size 64'

@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from util.mask_codes import DAVIS_PALETTE
 from util.masks import save_mask
+from util.masks.codes import DAVIS_PALETTE
 
 
 def boxes(*ids):

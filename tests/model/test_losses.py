@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from model.losses import intersection_and_union, propagation_loss
-from util.mask_codes import VOID
+from util.masks.codes import VOID
 
 
 def draw(num_channels=3, side=20):

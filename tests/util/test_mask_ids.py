@@ -11,8 +11,8 @@ from PIL import Image
 
 from tests.helpers.mask_files import KINDS, boxes, save_indexed, write_mask
 from util.errors import UserError
-from util.mask_codes import DAVIS_PALETTE
 from util.masks import MaskReader
+from util.masks.codes import DAVIS_PALETTE
 
 settings.register_profile('seeded', deadline=None, derandomize=True, max_examples=100)
 settings.load_profile('seeded')

@@ -7,7 +7,7 @@ from PIL import Image
 
 from util.errors import UserError
 from util.masks import DAVIS_PALETTE, MaskReader
-from util.soft_masks import is_soft, snap
+from util.masks.soft import is_soft, snap
 
 PILLOW = {
     'bilinear': Image.Resampling.BILINEAR,

@@ -16,7 +16,7 @@ from util.device import choose_device, configure_torch
 from util.errors import UserError
 from util.files import save_json
 from util.images import read_image
-from util.mask_codes import read_drawn_codes
+from util.masks.codes import read_drawn_codes
 from util.options import choose_model, choose_short_side
 
 MAX_ENTRIES = 2**30  # the largest affinity between two pictures: 4 GiB of float32

@@ -6,14 +6,14 @@ from itertools import count
 from pathlib import Path
 
 from util.errors import UserError
-from util.mask_codes import DAVIS_COLOURS, GREYS, VOID, any_void
+from util.masks.codes import DAVIS_COLOURS, GREYS, VOID, any_void
 
 Ids = dict[int, int]  # code or colour -> id
 
 
 @dataclass(frozen=True)
 class MaskFile:
-    """What a mask file shows; see `util.mask_codes.MaskCodes` for is_colour and is_free.
+    """What a mask file shows; see `util.masks.codes.MaskCodes` for is_colour and is_free.
 
     codes: the distinct ones, sorted, without 0. palette: 256 colours, for an indexed file.
     """
