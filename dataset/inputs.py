@@ -1,0 +1,88 @@
+"""Checks of what callers pass to `inference_core.InferenceCore`: images, masks and settings.
+
+H W is the size of an image.
+"""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from dataset.sizes import Size, describe
+from util.errors import UserError
+
+
+class Annotation(NamedTuple):
+    """A mask, and the ids of the objects that it annotates."""
+
+    object_ids: list[int]
+    mask: torch.Tensor  # H, W int64
+
+
+def check_image(what: str, image: torch.Tensor | np.ndarray) -> torch.Tensor:
+    """Raise UserError unless an image is (3, H, W) and uint8 or float with values in [0, 1].
+
+    Values may exceed that range by up to 0.5, because bicubic scaling overshoots by up to 0.45.
+
+    Arguments:
+        what: how a message names the frame.
+        image: the image.
+    Returns:
+        The image as a tensor.
+    """
+    image = torch.as_tensor(image)
+    if image.ndim != 3 or image.shape[0] != 3:
+        raise UserError(f'{what}: an image must have the shape (3, H, W), not {tuple(image.shape)}')
+    if image.dtype == torch.uint8 or not image.numel():
+        return image
+    found = str(image.dtype).removeprefix('torch.')
+    if image.is_floating_point():
+        low, high = (bound.item() for bound in image.aminmax())
+        if low >= -0.5 and high <= 1.5:
+            return image
+        found += f' from {low:.4g} to {high:.4g}'
+    raise UserError(
+        f'{what}: an image must be uint8, or float in [0, 1], not {found}; divide values up to 255 '
+        'by 255, and do not subtract a mean'
+    )
+
+
+def check_mask(
+    what: str, mask: torch.Tensor | np.ndarray, size: Size, object_ids: Sequence[int] | None
+) -> Annotation:
+    """Raise UserError unless a mask fits its frame, and its ids the list of ids.
+
+    Arguments:
+        what: how a message names the frame.
+        mask: (H, W), integer object ids in 1..255; 0 for the background.
+        size: H and W of the frame.
+        object_ids: the ids of the objects that the mask annotates, which must include every id in
+            it; by default, the ids in the mask.
+    """
+    mask = torch.as_tensor(mask if torch.is_tensor(mask) else np.asarray(mask))
+    if tuple(mask.shape) != tuple(size) or mask.is_floating_point() or mask.is_complex():
+        raise UserError(
+            f'the mask of {what} must be an integer array of size {describe(size)}, not '
+            f'{mask.dtype} of shape {tuple(mask.shape)}'
+        )
+    mask = mask.long()
+    present = set(mask.unique().tolist())
+    ids = sorted(present - {0}) if object_ids is None else [int(i) for i in object_ids]
+    if not (present | set(ids)) <= {*range(256)} or 0 in ids:
+        raise UserError(f'the mask of {what}: object ids must be in 1..255 (0 is the background)')
+    if not present <= {0, *ids} or len(set(ids)) != len(ids):
+        raise UserError(
+            f'the mask of {what} holds the ids {sorted(present - {0})}; object_ids must list each '
+            f'of them exactly once, but is {ids}'
+        )
+    return Annotation(ids, mask)
+
+
+def check_count(name: str, value: int | None, *, or_none: bool = False) -> None:
+    """Raise UserError unless a value is an integer of at least 1, or None if that is allowed."""
+    if value is None and or_none:
+        return
+    if not isinstance(value, Integral) or value < 1:
+        raise UserError(f'{name} must be a whole number of at least 1, not {value}')
