@@ -58,7 +58,11 @@ def load_for_inference(
 
 
 def segment_frames(
-    core: 'InferenceCore', video: Iterable[Frame], watch: Stopwatch | None = None
+    core: 'InferenceCore',
+    video: Iterable[Frame],
+    watch: Stopwatch | None = None,
+    *,
+    whole: bool = False,
 ) -> Iterator[tuple[Frame, np.ndarray]]:
     """Segment a video frame by frame, yielding each frame together with its mask.
 
@@ -66,13 +70,14 @@ def segment_frames(
         core: a new InferenceCore, or one that has been restored to continue with these frames.
         video: the frames, usually a dataset.video.Video.
         watch: a stopwatch for the time spent in the network.
+        whole: the masks of the frames say everything; see `InferenceCore.step`.
     Yields:
         The frame, and its mask at the size of the input: object ids, uint8 (H, W).
     """
     watch = watch or Stopwatch(core.device)
     for frame in video:
         with watch:
-            prob = core.step(frame.image, frame.mask, frame.object_ids)
+            prob = core.step(frame.image, frame.mask, frame.object_ids, whole=whole)
             mask = core.to_mask(prob, frame.picture.shape[:2])
         yield frame, mask
 

@@ -82,8 +82,8 @@ def test_ctrl_c_during_inference_ends_the_clip_of_a_camera(clip, monkeypatch):
     """Most of the time is spent there, not in waiting for the camera."""
     step = InferenceCore.step
 
-    def interrupted_step(core, *args):
-        return press_ctrl_c() if core.index == 4 else step(core, *args)
+    def interrupted_step(core, *args, **options):
+        return press_ctrl_c() if core.index == 4 else step(core, *args, **options)
 
     monkeypatch.setattr(InferenceCore, 'step', interrupted_step)
     output = run_camera(clip, monkeypatch)
