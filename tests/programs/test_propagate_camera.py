@@ -119,6 +119,7 @@ REFUSED = [  # number of pictures from the camera, the mask, options, part of th
     (9, 'masks', '', 'masks: for a camera, give a single mask'),
     (9, 'masks/00000.png', '--direction both', '--direction both: not available for a camera'),
     (9, 'masks/00000.png', '--resume', '--resume: not available for a camera'),
+    (9, 'masks/00000.png', '--references', '--references: not available for a camera'),
 ]
 
 
