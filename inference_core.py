@@ -19,18 +19,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dataset.inputs import check_count, check_image, check_mask
 from dataset.sizes import Size, check_size
 from dataset.video import Frame
 from model.bank import KeptFrame, MemoryBank, PreviousFrame
+from model.inputs import check_count, prepare
 from model.memory import aggregate
 from model.merging import merge
-from model.network import STRIDE, PropagationNetwork, load_network
+from model.network import PropagationNetwork, load_network
 from util.device import choose_device
 from util.errors import UserError
 from util.options import default_model
 from util.run_info import Stopwatch
-from util.tensor import Padding, as_float, one_hot, pad, padding, resize, unpad
+from util.tensor import one_hot, resize, unpad
 
 
 def load_for_inference(
@@ -163,16 +163,11 @@ class InferenceCore:
         """
         what = f'frame {self.index}'
         with torch.inference_mode():
-            image = check_image(what, image)
-            height, width = image.shape[-2:]
-            self._size = self._size or (height, width)
-            check_size(what, (height, width), self._size)
-            annotation = None
-            if mask is not None:
-                annotation = check_mask(what, mask, (height, width), object_ids)
-                if not annotation.object_ids and not whole:
-                    annotation = None  # it says nothing
-            image, pads = self._prepare(image)
+            image, size, pads, annotation = prepare(self.network, what, image, mask, object_ids)
+            self._size = self._size or size
+            check_size(what, size, self._size)
+            if annotation is not None and not annotation.object_ids and not whole:
+                annotation = None  # it says nothing
             # 1. Memorise the previous frame. Because this is put off until the next frame arrives,
             #    the last frame of a video is never encoded for nothing, and the length of the video
             #    need not be known.
@@ -182,8 +177,7 @@ class InferenceCore:
             # 3. If the frame comes with a mask, merge it into the result.
             if annotation is not None:
                 self._add_objects(annotation.object_ids)
-                mask = pad(annotation.mask.to(self.device), pads)
-                prob = merge(prob, mask, self.object_ids, whole=whole)
+                prob = merge(prob, annotation.mask, self.object_ids, whole=whole)
                 self._last_annotated = self.index
             # 4. Decide whether this frame stays in memory.
             if self.object_ids:
@@ -216,14 +210,12 @@ class InferenceCore:
             UserError: the image or the mask is not valid (see `step`), or annotates no object.
         """
         what = 'the reference frame'
-        image = check_image(what, image)
-        height, width = image.shape[-2:]
-        ids, mask = check_mask(what, mask, (height, width), object_ids)
+        image, *_, annotation = prepare(self.network, what, image, mask, object_ids)
+        assert annotation is not None
+        ids = annotation.object_ids
         if not ids:
             raise UserError(f'the mask of {what} shows no object; draw one, or pass object_ids')
-        image, pads = self._prepare(image)
-        masks = pad(one_hot(mask.to(self.device), ids), pads)
-        keys, values = self._encode(image, aggregate(masks)[1:])
+        keys, values = self._encode(image, aggregate(one_hot(annotation.mask, ids))[1:])
         self.bank.add_reference(ids, keys, values)
         self._add_objects(ids)
 
@@ -276,18 +268,6 @@ class InferenceCore:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=amp_dtype(self.device), enabled=self.amp)
-
-    def _prepare(self, image: torch.Tensor) -> tuple[torch.Tensor, Padding]:
-        """Move an image (3, H, W) to the device and pad it to (1, 3, H', W').
-
-        The padding has the mean colour, so that it is zero after normalisation.
-        """
-        if image.device.type == 'cpu' and self.device.type == 'cuda':
-            image = image.pin_memory()  # so that the CPU need not wait for the GPU to copy it
-        image = as_float(image.to(self.device, non_blocking=True))
-        height, width = image.shape[-2:]
-        pads = padding(height, width, STRIDE)
-        return pad(image, pads, self.network.mean).unsqueeze(0), pads
 
     def _encode(
         self, image: torch.Tensor, masks: torch.Tensor

@@ -1,6 +1,6 @@
-"""Checks of what callers pass to `inference_core.InferenceCore`: images, masks and settings.
+"""What callers pass to `inference_core.InferenceCore`: checked, on the device, and padded.
 
-H W is the size of an image.
+Legend: H W size of an image, H' W' the same padded to multiples of STRIDE.
 """
 
 from collections.abc import Sequence
@@ -10,27 +10,65 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from dataset.sizes import Size, describe
+from model.network import STRIDE, PropagationNetwork
 from util.errors import UserError
+from util.tensor import Padding, as_float, pad, padding
+
+Image = torch.Tensor | np.ndarray
+Mask = torch.Tensor | np.ndarray
 
 
 class Annotation(NamedTuple):
     """A mask, and the ids of the objects that it annotates."""
 
     object_ids: list[int]
-    mask: torch.Tensor  # H, W int64
+    mask: torch.Tensor  # (H, W) or, on the device, (H', W'); int64
 
 
-def check_image(what: str, image: torch.Tensor | np.ndarray) -> torch.Tensor:
+class Inputs(NamedTuple):
+    """An image and its mask, ready for the network."""
+
+    image: torch.Tensor  # 1, 3, H', W'
+    size: tuple[int, int]  # H, W
+    pads: Padding
+    annotation: Annotation | None
+
+
+def prepare(
+    network: PropagationNetwork,
+    what: str,
+    image: Image,
+    mask: Mask | None,
+    object_ids: Sequence[int] | None,
+) -> Inputs:
+    """Check an image (3, H, W) and its mask (H, W), move them to the network's device and pad them.
+
+    The padding of the image has the mean colour, so that it is zero after normalisation.
+
+    Arguments:
+        network: the network that will see the image.
+        what: how a message names the frame.
+        image: see `check_image`.
+        mask: see `check_mask`; None if the image has none.
+        object_ids: see `check_mask`.
+    """
+    image = check_image(what, image)
+    height, width = image.shape[-2:]
+    pads = padding(height, width, STRIDE)
+    annotation = None
+    if mask is not None:
+        ids, mask = check_mask(what, mask, (height, width), object_ids)
+        annotation = Annotation(ids, pad(mask.to(network.device), pads))
+    if image.device.type == 'cpu' and network.device.type == 'cuda':
+        image = image.pin_memory()  # so that the CPU need not wait for the GPU to copy it
+    image = as_float(image.to(network.device, non_blocking=True))
+    return Inputs(pad(image, pads, network.mean).unsqueeze(0), (height, width), pads, annotation)
+
+
+def check_image(what: str, image: Image) -> torch.Tensor:
     """Raise UserError unless an image is (3, H, W) and uint8 or float with values in [0, 1].
 
     Values may exceed that range by up to 0.5, because bicubic scaling overshoots by up to 0.45.
-
-    Arguments:
-        what: how a message names the frame.
-        image: the image.
-    Returns:
-        The image as a tensor.
     """
     image = torch.as_tensor(image)
     if image.ndim != 3 or image.shape[0] != 3:
@@ -50,7 +88,7 @@ def check_image(what: str, image: torch.Tensor | np.ndarray) -> torch.Tensor:
 
 
 def check_mask(
-    what: str, mask: torch.Tensor | np.ndarray, size: Size, object_ids: Sequence[int] | None
+    what: str, mask: Mask, size: tuple[int, int], object_ids: Sequence[int] | None
 ) -> Annotation:
     """Raise UserError unless a mask fits its frame, and its ids the list of ids.
 
@@ -62,9 +100,10 @@ def check_mask(
             it; by default, the ids in the mask.
     """
     mask = torch.as_tensor(mask if torch.is_tensor(mask) else np.asarray(mask))
-    if tuple(mask.shape) != tuple(size) or mask.is_floating_point() or mask.is_complex():
+    if tuple(mask.shape) != size or mask.is_floating_point() or mask.is_complex():
+        height, width = size
         raise UserError(
-            f'the mask of {what} must be an integer array of size {describe(size)}, not '
+            f'the mask of {what} must be an integer array of size {width}x{height}, not '
             f'{mask.dtype} of shape {tuple(mask.shape)}'
         )
     mask = mask.long()
