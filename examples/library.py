@@ -42,12 +42,13 @@ def follow(video, masks, output):
         print(f'frame {number}:', ', '.join(f'object {i} {trust[i]:.0%}' for i in trust))
 
         # Export a mask of ids, and the objects cut out with soft borders.
-        save_mask(output / f'{number:05}.png', core.to_mask(prob))
+        ids = core.to_mask(prob)
+        save_mask(output / f'{number:05}.png', ids)
         alpha = (255 * (1 - prob[0])).byte().cpu().numpy()
         Image.fromarray(np.dstack([picture, alpha])).save(output / f'{number:05}_cut_out.png')
 
         # Remove objects that have disappeared, so that nothing else is taken for them.
-        core.remove([i for i in trust if trust[i] == 0])
+        core.remove([i for i in core.object_ids if not (ids == i).any()])
 
 
 def pictures(video):

@@ -14,7 +14,7 @@ BORDER = 3  # pixels on each side of a mask's border that belong to it
 
 
 class Seen(NamedTuple):
-    """What a measure may look at: one object in one frame that has pixels of it."""
+    """What a measure may look at: one object in one frame."""
 
     prob: torch.Tensor  # K+1, h, w
     channel: int
@@ -46,9 +46,10 @@ def border(seen):
 
 
 def decided(seen):
-    """One minus the number of pixels that are undecided, against the size of the mask."""
+    """The size of the mask, against that and the number of pixels that are undecided."""
     p = seen.prob[seen.channel]
-    return 1 - (((p > 0.1) & (p < 0.9)).sum() / seen.mask.sum()).item()
+    size, undecided = seen.mask.sum(), ((p > 0.1) & (p < 0.9)).sum()
+    return (size / (size + undecided)).item()
 
 
 def area(seen):
@@ -100,21 +101,24 @@ class OwnShare:
 
 
 def measure(network, recordings):
-    """Spearman's rank correlation of each measure with J, over the frames of each recording."""
+    """Spearman's rank correlation of each measure with J, over the frames of each recording.
+
+    For frames without pixels of an object, all measures are 1 - max of its probabilities. The last
+    column is the mean difference between J and the expected IoU.
+    """
     for recording in recordings:
-        found = list(looks(OwnShare(network), recording))
-        j = [iou for iou, _ in found]
-        yield (
-            recording.name,
-            {
-                name: rank_correlation([0 if s is None else of(s) for _, s in found], j)
-                for name, of in MEASURES.items()
-            },
-        )
+        j, seen = zip(*looks(OwnShare(network), recording), strict=True)
+        found = {
+            name: [of(s) if s.mask.any() else 1 - s.prob[s.channel].max().item() for s in seen]
+            for name, of in MEASURES.items()
+        }
+        figures = {name: rank_correlation(values, j) for name, values in found.items()}
+        error = np.abs(np.subtract(found['expected IoU'], j)).mean()
+        yield recording.name, {**figures, 'error': error}
 
 
 def looks(network, recording):
-    """Yield pairs for each object in each frame: its J, and it Seen, or None without pixels."""
+    """Yield pairs for each object in each frame: its J, and it Seen."""
     core = InferenceCore(network)
     probs = [core.step(recording.images[0], recording.masks[0])]
     shares = [None]
@@ -135,7 +139,7 @@ def looks(network, recording):
             pictures = (winners[t], winners[t - 1], backward[t])
             now, before, again = (picture == channel for picture in pictures)
             seen = Seen(probs[t], channel, now, before, again, shares[t][channel - 1])
-            yield iou(truth == number, mask == number), seen if now.any() else None
+            yield iou(truth == number, mask == number), seen
 
 
 def iou(a, b):

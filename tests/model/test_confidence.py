@@ -19,9 +19,9 @@ def test_it_is_the_overlap_of_the_mask_with_the_probabilities():
     assert found[3] == pytest.approx(0.8 / (1 + 0.1 + 0.1))
 
 
-def test_an_object_without_pixels_has_confidence_0():
+def test_without_pixels_it_is_the_probability_that_the_object_is_absent():
     prob = torch.tensor([0.6, 0.4]).view(2, 1, 1).expand(2, 4, 5)
-    assert confidence(prob, [1]) == {1: 0.0}
+    assert confidence(prob, [1]) == {1: pytest.approx(0.6)}
     assert confidence(torch.ones(1, 4, 5), []) == {}
 
 

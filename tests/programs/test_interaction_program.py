@@ -64,8 +64,9 @@ def test_the_study_of_corrections_corrects_the_frame_with_the_least_confidence(r
 
 def test_the_study_of_the_confidence_gives_a_correlation_for_each_measure(recording):
     ((_, figures),) = confidence_study.measure(CoarseNetwork(), [recording])
-    assert figures.keys() == confidence_study.MEASURES.keys()
+    assert [*figures] == [*confidence_study.MEASURES, 'error']
     assert all(-1 <= figure <= 1 for figure in figures.values())
+    assert 0 < figures['error'] < 0.5
 
 
 def test_what_measures_see_of_a_perfect_mask():
