@@ -14,23 +14,23 @@ Legend: K objects, H W image size, H' W' image size padded to multiples of 16, h
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from numbers import Integral
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from dataset.sizes import Size, describe
+from dataset.sizes import Size, check_size
 from dataset.video import Frame
-from model.bank import KeptFrame, MemoryBank
+from model.bank import KeptFrame, MemoryBank, PreviousFrame
+from model.inputs import check_count, prepare
 from model.memory import aggregate
-from model.network import STRIDE, PropagationNetwork, load_network
+from model.merging import merge
+from model.network import PropagationNetwork, load_network
 from util.device import choose_device
 from util.errors import UserError
 from util.options import default_model
 from util.run_info import Stopwatch
-from util.tensor import Padding, as_float, one_hot, pad, padding, resize, unpad
+from util.tensor import one_hot, resize, unpad
 
 
 def load_for_inference(
@@ -58,7 +58,11 @@ def load_for_inference(
 
 
 def segment_frames(
-    core: 'InferenceCore', video: Iterable[Frame], watch: Stopwatch | None = None
+    core: 'InferenceCore',
+    video: Iterable[Frame],
+    watch: Stopwatch | None = None,
+    *,
+    whole: bool = False,
 ) -> Iterator[tuple[Frame, np.ndarray]]:
     """Segment a video frame by frame, yielding each frame together with its mask.
 
@@ -66,31 +70,16 @@ def segment_frames(
         core: a new InferenceCore, or one that has been restored to continue with these frames.
         video: the frames, usually a dataset.video.Video.
         watch: a stopwatch for the time spent in the network.
+        whole: the masks of the frames say everything; see `InferenceCore.step`.
     Yields:
         The frame, and its mask at the size of the input: object ids, uint8 (H, W).
     """
     watch = watch or Stopwatch(core.device)
     for frame in video:
         with watch:
-            prob = core.step(frame.image, frame.mask, frame.object_ids)
+            prob = core.step(frame.image, frame.mask, frame.object_ids, whole=whole)
             mask = core.to_mask(prob, frame.picture.shape[:2])
         yield frame, mask
-
-
-class PreviousFrame(NamedTuple):
-    """A segmented frame that has not been memorised yet."""
-
-    image: torch.Tensor  # 1, 3, H', W'
-    prob: torch.Tensor  # K+1, H', W'
-    keep: bool  # True: it stays in memory for good; False: only until the next frame
-    annotated: bool
-
-
-class Annotation(NamedTuple):
-    """A validated mask, and the ids of the objects it annotates."""
-
-    object_ids: list[int]
-    mask: torch.Tensor  # H', W' int64
 
 
 class InferenceCore:
@@ -149,6 +138,8 @@ class InferenceCore:
         image: torch.Tensor,
         mask: torch.Tensor | np.ndarray | None = None,
         object_ids: Sequence[int] | None = None,
+        *,
+        whole: bool = False,
     ) -> torch.Tensor:
         """Segment the next frame.
 
@@ -161,6 +152,8 @@ class InferenceCore:
             object_ids: ids of the objects that the mask annotates, which must include every id in
                 it. A new id without pixels still gets a channel; a known id without pixels is left
                 unchanged. Defaults to the ids in the mask.
+            whole: the mask says everything: 0 is background, and a known object without pixels is
+                not in this frame.
         Returns:
             Probabilities, float32 (K+1, H, W), which sum to 1 over the channels; channel 0 is the
             background. The caller may change the tensor.
@@ -168,26 +161,79 @@ class InferenceCore:
             UserError: the image or the mask has a wrong shape, size or dtype, or the ids are not
                 valid.
         """
+        what = f'frame {self.index}'
         with torch.inference_mode():
-            image, pads = self._prepare(image)
-            with self._autocast():
-                # 1. Memorise the previous frame. Because this is put off until the next frame
-                #    arrives, the last frame of a video is never encoded for nothing, and the length
-                #    of the video need not be known.
-                self._memorize_previous()
-                # 2. Read from memory and decode.
-                prob = self._segment(image)
+            image, size, pads, annotation = prepare(self.network, what, image, mask, object_ids)
+            self._size = self._size or size
+            check_size(what, size, self._size)
+            if annotation is not None and not annotation.object_ids and not whole:
+                annotation = None  # it says nothing
+            # 1. Memorise the previous frame. Because this is put off until the next frame arrives,
+            #    the last frame of a video is never encoded for nothing, and the length of the video
+            #    need not be known.
+            self._memorize_previous()
+            # 2. Read from memory and decode.
+            prob = self._segment(image)
             # 3. If the frame comes with a mask, merge it into the result.
-            annotation = None if mask is None else self._check_mask(mask, object_ids, pads)
             if annotation is not None:
-                prob = self._merge(prob, annotation)
+                self._add_objects(annotation.object_ids)
+                prob = merge(prob, annotation.mask, self.object_ids, whole=whole)
                 self._last_annotated = self.index
             # 4. Decide whether this frame stays in memory.
             if self.object_ids:
                 keep = (self.index - self._last_annotated) % self.mem_every == 0
-                self._previous = PreviousFrame(image, prob, keep, annotation is not None)
+                self._previous = PreviousFrame(
+                    image, list(self.object_ids), prob[1:], keep, annotation is not None
+                )
             self.index += 1
         return unpad(prob, pads).clone()  # outside inference mode, so that it can be changed
+
+    @torch.inference_mode()
+    def memorize(
+        self,
+        image: torch.Tensor,
+        mask: torch.Tensor | np.ndarray,
+        object_ids: Sequence[int] | None = None,
+    ) -> None:
+        """Add a reference frame to memory, where it stays, without advancing to the next frame.
+
+        References may come from anywhere in the video, or from another one of any size. If there
+        are some before the first step, that step needs no mask.
+
+        Arguments:
+            image: (3, H, W), as for `step`.
+            mask: (H, W), integer object ids in 1..255; 0 is background.
+            object_ids: ids of the objects that the mask annotates, which must include every id in
+                it. One without pixels is not in this frame. Defaults to the ids in the mask. The
+                frame is added to the memory of these objects only.
+        Raises:
+            UserError: the image or the mask is not valid (see `step`), or annotates no object.
+        """
+        what = 'the reference frame'
+        image, *_, annotation = prepare(self.network, what, image, mask, object_ids)
+        assert annotation is not None
+        ids = annotation.object_ids
+        if not ids:
+            raise UserError(f'the mask of {what} shows no object; draw one, or pass object_ids')
+        keys, values = self._encode(image, aggregate(one_hot(annotation.mask, ids))[1:])
+        self.bank.add_reference(ids, keys, values)
+        self._add_objects(ids)
+
+    def remove(self, object_ids: Iterable[int]) -> None:
+        """Drop objects with their channels and their memory. Their ids may be used again.
+
+        Call `to_mask` first for results of earlier steps, which still have the dropped channels.
+
+        Raises:
+            UserError: one of the ids is not that of an object.
+        """
+        gone = set(object_ids)
+        if unknown := gone - set(self.object_ids):
+            raise UserError(f'object {min(unknown)} is not one of the objects {self.object_ids}')
+        self.bank.remove(gone)
+        self.object_ids = [i for i in self.object_ids if i not in gone]
+        if self._previous is not None:
+            self._previous = self._previous.without(gone)
 
     @torch.inference_mode()
     def to_mask(self, prob: torch.Tensor, size: Sequence[int] | None = None) -> np.ndarray:
@@ -207,11 +253,15 @@ class InferenceCore:
 
     @torch.inference_mode()
     def restore(self, frames: Iterable[KeptFrame]) -> None:
-        """Load frames kept by an earlier run, oldest first, and continue after the last of them."""
+        """Load frames kept by an earlier run, oldest first, and continue after the last of them.
+
+        Reference frames are not among them: memorise those again first. Objects that have been
+        removed come back.
+        """
         for frame in frames:
             keys, values = frame.keys.to(self.device), frame.values.to(self.device)
             self.bank.restore(frame._replace(keys=keys, values=values))
-            self.object_ids = list(frame.object_ids)
+            self._add_objects(frame.object_ids)
             self.index = frame.index + 1
             if frame.annotated:
                 self._last_annotated = frame.index
@@ -219,39 +269,27 @@ class InferenceCore:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=amp_dtype(self.device), enabled=self.amp)
 
-    def _prepare(self, image: torch.Tensor) -> tuple[torch.Tensor, Padding]:
-        """Check an image (3, H, W), move it to the device and pad it to (1, 3, H', W').
+    def _encode(
+        self, image: torch.Tensor, masks: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys (K, CK, h, w) and values (K, CV, h, w) of an image (1, 3, H', W').
 
-        The padding has the mean colour, so that it is zero after normalisation.
+        masks: (K, H', W'), probabilities.
         """
-        image = torch.as_tensor(image)
-        if image.ndim != 3 or image.shape[0] != 3:
-            raise UserError(f'an image must have the shape (3, H, W), not {tuple(image.shape)}')
-        check_values(self.index, image)
-        height, width = image.shape[-2:]
-        self._size = self._size or (height, width)
-        if (height, width) != self._size:
-            raise UserError(
-                f'frame {self.index} is {describe((height, width))}, but the frames before it are '
-                f'{describe(self._size)}; all frames of a video must have the same size'
-            )
-        if image.device.type == 'cpu' and self.device.type == 'cuda':
-            image = image.pin_memory()  # so that the CPU need not wait for the GPU to copy it
-        image = as_float(image.to(self.device, non_blocking=True))
-        pads = padding(height, width, STRIDE)
-        return pad(image, pads, self.network.mean).unsqueeze(0), pads
+        with self._autocast():
+            keys, values = self.network.memorize(image, masks[None])
+        return keys[0], values[0]
 
     def _memorize_previous(self) -> None:
         self.last_kept = None
-        if self._previous is None:
+        frame = self._previous
+        if frame is None:
             return
-        image, prob, keep, annotated = self._previous
-        keys, values = self.network.memorize(image, prob[None, 1:])
-        slots = self.bank.write(keys[0], values[0], keep=keep, annotated=annotated)
+        ids, keep, annotated = frame.object_ids, frame.keep, frame.annotated
+        keys, values = self._encode(frame.image, frame.masks)
+        slots = self.bank.write(ids, keys, values, keep=keep, annotated=annotated)
         if keep:
-            self.last_kept = KeptFrame(
-                self.index - 1, annotated, list(self.object_ids), slots, keys[0], values[0]
-            )
+            self.last_kept = KeptFrame(self.index - 1, annotated, ids, slots, keys, values)
 
     def _segment(self, image: torch.Tensor) -> torch.Tensor:
         """Propagate the objects known so far to an image (1, 3, H', W').
@@ -260,78 +298,18 @@ class InferenceCore:
         """
         if not self.object_ids:
             return image.new_ones(1, *image.shape[-2:])
-        query = self.network.encode_query(image)
-        readout = self.bank.read(query.key[0], top_k=self.top_k, kernel_sigma=self.kernel_sigma)
-        logits = self.network.decode(query, readout[None])[0]
+        with self._autocast():
+            query = self.network.encode_query(image)
+            readout = self.bank.read(
+                self.object_ids, query.key[0], top_k=self.top_k, kernel_sigma=self.kernel_sigma
+            )
+            logits = self.network.decode(query, readout[None])[0]
         return aggregate(logits.float().sigmoid())
 
-    def _check_mask(
-        self, mask: torch.Tensor | np.ndarray, object_ids: Sequence[int] | None, pads: Padding
-    ) -> Annotation | None:
-        """Check and pad a mask (H, W). Returns None if it does not annotate any object."""
-        mask = torch.as_tensor(mask if torch.is_tensor(mask) else np.asarray(mask))
-        where = f'the mask of frame {self.index}'
-        assert self._size is not None
-        if tuple(mask.shape) != self._size or mask.is_floating_point() or mask.is_complex():
-            raise UserError(
-                f'{where} must be an integer array of size {describe(self._size)}, not '
-                f'{mask.dtype} of shape {tuple(mask.shape)}'
-            )
-        mask = mask.to(self.device, torch.long)
-        present = set(mask.unique().tolist())
-        ids = sorted(present - {0}) if object_ids is None else [int(i) for i in object_ids]
-        if not (present | set(ids)) <= {*range(256)} or 0 in ids:
-            raise UserError(f'{where}: object ids must be in 1..255 (0 is the background)')
-        if not present <= {0, *ids} or len(set(ids)) != len(ids):
-            raise UserError(
-                f'{where} holds the ids {sorted(present - {0})}; object_ids must list each of them '
-                f'exactly once, but is {ids}'
-            )
-        return Annotation(ids, pad(mask, pads)) if ids else None
-
-    def _merge(self, prob: torch.Tensor, annotation: Annotation) -> torch.Tensor:
-        """Merge a mask into the propagated probabilities (K+1, H', W'). New ids get a channel each.
-
-        Where the mask shows an object, that object gets probability 1 and all others 0. Elsewhere,
-        the propagated probabilities are kept. Finally, all of them are aggregated again.
-        """
-        ids, mask = annotation
-        new = [i for i in ids if i not in self.object_ids]
-        self.object_ids += new
-        objects = torch.cat([prob[1:], prob.new_zeros(len(new), *mask.shape)])
-        objects = objects * (mask == 0)
-        seen = [i for i in mask.unique().tolist() if i]
-        objects[[self.object_ids.index(i) for i in seen]] = one_hot(mask, seen)
-        return aggregate(objects)
-
-
-def check_values(index: int, image: torch.Tensor) -> None:
-    """Raise UserError unless an image is uint8, or float with values as [0, 1] leaves them.
-
-    Bicubic scaling overshoots that range by up to 0.45.
-    """
-    if image.dtype == torch.uint8 or not image.numel():
-        return
-    found = str(image.dtype).removeprefix('torch.')
-    if image.is_floating_point():
-        low, high = (bound.item() for bound in image.aminmax())
-        if low >= -0.5 and high <= 1.5:
-            return
-        found += f' from {low:.4g} to {high:.4g}'
-    raise UserError(
-        f'frame {index}: an image must be uint8, or float in [0, 1], not {found}; divide values up '
-        'to 255 by 255, and do not subtract a mean'
-    )
+    def _add_objects(self, object_ids: Iterable[int]) -> None:
+        self.object_ids += [i for i in object_ids if i not in self.object_ids]
 
 
 def amp_dtype(device: torch.device) -> torch.dtype:
     """The half-precision type that `amp` uses: bfloat16 on CPUs, which lack fast float16."""
     return torch.bfloat16 if device.type == 'cpu' else torch.float16
-
-
-def check_count(name: str, value: int | None, *, or_none: bool = False) -> None:
-    """Raise UserError unless a value is an integer of at least 1, or None if that is allowed."""
-    if value is None and or_none:
-        return
-    if not isinstance(value, Integral) or value < 1:
-        raise UserError(f'{name} must be a whole number of at least 1, not {value}')

@@ -43,6 +43,15 @@ def build_parser() -> argparse.ArgumentParser:
         '--overlay', action=argparse.BooleanOptionalAction, default=True,
         help='write overlay.mp4, the video with the masks drawn over it',
     )  # fmt: skip
+    add(
+        '--whole_masks', action='store_true',
+        help='masks say everything: where they are 0 is background, and objects they lack are not '
+        'in that frame',
+    )  # fmt: skip
+    add(
+        '--references', action='store_true',
+        help='have all masks in memory from the start, instead of each from its frame on',
+    )  # fmt: skip
     add('--clean_mask', action='store_true', help='snap soft mask borders to solid areas')
     add('--start', type=int, action=Bounded, least=0, default=0, help='first frame (0)')
     add('--end', type=int, action=Bounded, least=1, help='stop before this frame')
@@ -69,6 +78,8 @@ def parse(argv: Sequence[str] | None = None) -> PropagationOptions:
         outputs=('overlay', 'sheet') if args.overlay else ('sheet',),
         size=args.size,
         direction=args.direction,
+        whole_masks=args.whole_masks,
+        references=args.references,
         clean_mask=args.clean_mask,
         start=args.start,
         end=args.end,

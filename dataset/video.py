@@ -67,7 +67,7 @@ class Video:
         read_mask: Callable[[Path], np.ndarray],
         *,
         short_side: int | None = None,
-        indices: range | None = None,
+        indices: Sequence[int] | None = None,
         resize: Callable[[torch.Tensor, Size], torch.Tensor] | None = None,
     ) -> None:
         self.source = source
@@ -122,7 +122,7 @@ class Video:
 class MatchedMasks(NamedTuple):
     """The masks that belong to the frames of a source."""
 
-    paths: dict[int, Path]  # frame index -> mask; only masks that show an object
+    paths: dict[int, Path]  # frame index -> mask; unless asked for, none without objects
     reader: MaskReader
     notes: list[str]  # messages for the user: what was left out, guessed, scaled or cleaned
 
@@ -151,7 +151,12 @@ def all_indices(source: Source) -> range:
 
 
 def match_masks(
-    path: str | Path, source: Source, indices: range, *, clean: bool = False
+    path: str | Path,
+    source: Source,
+    indices: range,
+    *,
+    clean: bool = False,
+    keep_empty: bool = False,
 ) -> MatchedMasks:
     """Find and check the masks for the chosen frames of a source.
 
@@ -160,6 +165,7 @@ def match_masks(
         source: where the frames come from.
         indices: the chosen frames.
         clean: snap soft mask borders to the nearest solid area instead of rejecting such masks.
+        keep_empty: use masks that show no object, which otherwise say nothing.
     Raises:
         UserError: a mask is missing, cannot be read or does not match its frame.
     """
@@ -180,10 +186,10 @@ def match_masks(
         notes += found
     reader = MaskReader(list(masks.values()), clean=clean)
     notes += [*reader.notes, *check_sizes(masks.values(), reader, source)]
-    empty = [mask for mask in masks.values() if not reader.ids[mask]]
+    empty = [mask for mask in masks.values() if not reader.ids[mask] and not keep_empty]
     if empty:
         notes.append(f'{some(empty)}: shows no object, so it is ignored and nothing is corrected')
-    shown = {index: mask for index, mask in masks.items() if reader.ids[mask]}
+    shown = {index: mask for index, mask in masks.items() if mask not in empty}
     return MatchedMasks(shown, reader, notes)
 
 

@@ -1,9 +1,11 @@
 """The memory of one video: the keys and values of its memorised frames.
 
-Legend: K objects, h w feature grid, CK = 128 key channels, CV = 512 value channels.
+Legend: K objects, H' W' padded image, h w feature grid, CK = 128 key channels, CV = 512 value
+channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 import torch
@@ -25,21 +27,40 @@ class KeptFrame(NamedTuple):
     values: Tensor  # K, CV, h, w
 
 
+class PreviousFrame(NamedTuple):
+    """A segmented frame that has not been memorised yet."""
+
+    image: Tensor  # 1, 3, H', W'
+    object_ids: list[int]
+    masks: Tensor  # K, H', W': the probabilities of these objects
+    keep: bool  # True: it stays in memory for good; False: only until the next frame
+    annotated: bool
+
+    def without(self, object_ids: Collection[int]) -> 'PreviousFrame | None':
+        """The frame without these objects; None if no object is left."""
+        stays = [i not in object_ids for i in self.object_ids]
+        ids = list(compress(self.object_ids, stays))
+        return self._replace(object_ids=ids, masks=self.masks[stays]) if ids else None
+
+
 class ObjectMemory:
     """Keys and values of one object, for all kept frames and, if it is not kept, the previous one.
 
     Each frame occupies a slot: h*w rows of a block, in the layout that `model.memory.read` expects.
     When the last block is full, a new one is added, so nothing is ever copied or concatenated.
+    Reference frames lie in a block of their own.
 
     Arguments:
         max_frames: maximum number of kept frames; None for no limit. Annotated frames are always
-            kept, even beyond it.
+            kept, even beyond it. Reference frames do not count.
     """
 
     def __init__(self, max_frames: int | None = None) -> None:
         self.max_frames = max_frames
         self.keys: list[Tensor] = []  # blocks (FRAMES_PER_BLOCK, h*w, CK)
         self.values: list[Tensor] = []  # blocks (FRAMES_PER_BLOCK, h*w, CV)
+        self.reference_keys: list[Tensor] = []  # none, or one block (N, CK)
+        self.reference_values: list[Tensor] = []  # none, or one block (N, CV)
         self.kept: dict[int, bool] = {}  # slot -> whether its frame is annotated; oldest first
         self.temporary = False  # whether slot len(kept) holds the previous frame
 
@@ -77,9 +98,16 @@ class ObjectMemory:
             self.kept.pop(slot, None)  # so that the slot becomes the last, newest entry
             self.kept[slot] = annotated
 
+    def add_reference(self, key: Tensor, value: Tensor) -> None:
+        """Store a reference frame for good: key (CK, h, w), value (CV, h, w), of any size h w."""
+        for blocks, x in ((self.reference_keys, key), (self.reference_values, value)):
+            blocks[:] = [torch.cat([*blocks, x.flatten(1).T.float()])]
+
     def read(self, query_key: Tensor, **options: Any) -> Tensor:
         """Read with a query key (CK, h, w): (CV, h, w). For options, see `model.memory.read`."""
-        return read(self.rows(self.keys), self.rows(self.values), query_key, **options)
+        keys = self.reference_keys + self.rows(self.keys)
+        values = self.reference_values + self.rows(self.values)
+        return read(keys, values, query_key, **options)
 
     def rows(self, blocks: Sequence[Tensor]) -> list[Tensor]:
         """The filled part (frames * h*w, C) of each block (FRAMES_PER_BLOCK, h*w, C)."""
@@ -92,18 +120,25 @@ class ObjectMemory:
 
 
 class MemoryBank:
-    """The memories of all objects. An object that appears late has memories of fewer frames."""
+    """The memories of all objects. Each has the frames since its object was first seen."""
 
     def __init__(self, max_frames: int | None = None) -> None:
         self.max_frames = max_frames
-        self.objects: list[ObjectMemory] = []
+        self.objects: dict[int, ObjectMemory] = {}  # by object id
 
     def write(
-        self, keys: Tensor, values: Tensor, *, keep: bool, annotated: bool
+        self,
+        object_ids: Sequence[int],
+        keys: Tensor,
+        values: Tensor,
+        *,
+        keep: bool,
+        annotated: bool,
     ) -> list[int | None]:
-        """Store a frame in the memory of each object, creating a memory for each new object.
+        """Store a frame in the memories of these objects. A new id gets a new memory.
 
         Arguments:
+            object_ids: K ids.
             keys: (K, CK, h, w).
             values: (K, CV, h, w).
             keep: see `ObjectMemory.write`.
@@ -111,27 +146,37 @@ class MemoryBank:
         Returns:
             The slot of the frame in each memory, or None where it is not kept.
         """
-        self._add_objects(len(keys))
         return [
-            memory.write(key, value, keep=keep, annotated=annotated)
-            for memory, key, value in zip(self.objects, keys, values, strict=True)
+            self._memory(i).write(key, value, keep=keep, annotated=annotated)
+            for i, key, value in zip(object_ids, keys, values, strict=True)
         ]
 
-    def read(self, query_key: Tensor, **options: Any) -> Tensor:
-        """Read with a query key (CK, h, w): (K, CV, h, w). For options, see `model.memory.read`."""
-        return torch.stack([memory.read(query_key, **options) for memory in self.objects])
+    def add_reference(self, object_ids: Sequence[int], keys: Tensor, values: Tensor) -> None:
+        """Store a reference frame, (K, CK, h, w) and (K, CV, h, w), for good; else like `write`."""
+        for i, key, value in zip(object_ids, keys, values, strict=True):
+            self._memory(i).add_reference(key, value)
+
+    def read(self, object_ids: Iterable[int], query_key: Tensor, **options: Any) -> Tensor:
+        """Read K memories with a query key (CK, h, w): (K, CV, h, w).
+
+        For options, see `model.memory.read`.
+        """
+        return torch.stack([self.objects[i].read(query_key, **options) for i in object_ids])
+
+    def remove(self, object_ids: Iterable[int]) -> None:
+        """Drop the memories of these objects, as far as they have any."""
+        for i in object_ids:
+            self.objects.pop(i, None)
 
     def restore(self, frame: KeptFrame) -> None:
         """Put a frame back into the slots that `write` assigned to it in an earlier run."""
-        self._add_objects(len(frame.slots))
-        parts = zip(self.objects, frame.slots, frame.keys, frame.values, strict=True)
-        for memory, slot, key, value in parts:
+        parts = zip(frame.object_ids, frame.slots, frame.keys, frame.values, strict=True)
+        for i, slot, key, value in parts:
+            memory = self._memory(i)
             keep = slot is not None
             place = len(memory.kept) if slot is None else slot
             key, value = key.flatten(1).T, value.flatten(1).T
             memory.put(place, key, value, keep=keep, annotated=frame.annotated)
 
-    def _add_objects(self, num_objects: int) -> None:
-        """Add memories until there are `num_objects` of them."""
-        new = num_objects - len(self.objects)
-        self.objects += [ObjectMemory(self.max_frames) for _ in range(new)]
+    def _memory(self, object_id: int) -> ObjectMemory:
+        return self.objects.setdefault(object_id, ObjectMemory(self.max_frames))

@@ -31,10 +31,11 @@ class Copy:
 
     mask = None
 
-    def step(self, image, mask=None, object_ids=None):
+    def step(self, image, mask=None, object_ids=None, *, whole=False):
         if mask is not None:
             mask = np.asarray(mask, np.uint8)
-            self.mask = mask if self.mask is None else np.where(mask > 0, mask, self.mask)
+            is_drawn = self.mask is None or whole
+            self.mask = mask if is_drawn else np.where(mask > 0, mask, self.mask)
         return self.mask
 
     def to_mask(self, mask, size):
@@ -48,14 +49,14 @@ class Flow(Copy):
         self.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self.previous = None  # the previous frame in grey, uint8 (H, W)
 
-    def step(self, image, mask=None, object_ids=None):
+    def step(self, image, mask=None, object_ids=None, *, whole=False):
         image = (image.permute(1, 2, 0) * 255).round().byte().numpy()
         grey = image @ np.float32([0.299, 0.587, 0.114])
         grey = grey.round().astype(np.uint8)
         if self.previous is not None:
             self.mask = warp(self.mask, self.flow.calc(grey, self.previous, None))
         self.previous = grey
-        return super().step(image, mask, object_ids)
+        return super().step(image, mask, object_ids, whole=whole)
 
 
 def warp(mask, flow):

@@ -240,7 +240,7 @@ def test_frames_and_masks_that_do_not_fit_are_refused(network):
         core.step(images[0], masks[0][:, :32])
     core = InferenceCore(network)
     core.step(images[0], masks[0])
-    with pytest.raises(UserError, match='frame 1 is 32x48, but the frames before it are 64x48'):
+    with pytest.raises(UserError, match='frame 1: 32x48, but the first frame is 64x48; all frames'):
         core.step(images[1][..., :32])
     for mask in (masks[0].astype(int) * 200, -masks[0].astype(int)):
         with pytest.raises(UserError, match=r'1\.\.255'):

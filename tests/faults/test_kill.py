@@ -17,7 +17,7 @@ from tests.helpers.fault_programs import (
 )
 
 TRIES = int(os.environ.get('TRIES', 3))
-NAMES = ['propagate', 'both ways', 'eval', 'train', 'resize']
+NAMES = ['propagate', 'both ways', 'references', 'eval', 'train', 'resize']
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -52,6 +52,7 @@ def make_programs(root):
     clip = make_clip(root / 'clip', num_frames=12)
     draw_masks(clip / 'late', {2: [1], 7: [2]})
     words = [*arguments_but_output(clip, mask='late'), '--mem_every', 2, '--max_mem_frames', 3]
+    references = ['--references', '--whole_masks', '--direction', 'both']
     davis = benchmark_trees.davis_2017(root / '2017', lengths=(5, 6, 4))
     videos = own_tree(root / 'DAVIS' / '2017' / 'trainval')
     schedule = ['-i', 12, '--save_every', 2, '--steps', 6, '--ema', 0.5, '--id', 'x', '--lr', 0.01]
@@ -64,6 +65,7 @@ def make_programs(root):
         'propagate': Program('propagate', words, ['--resume']),
         'long clip': Program('propagate', long_clip, ['--resume']),
         'both ways': Program('propagate', [*words, '--direction', 'both'], ['--resume']),
+        'references': Program('propagate', [*words, *references], ['--resume']),
         'eval': Program('eval_davis', evaluation, ['--resume']),
         'train': Program('train', training, []),
         'resize': Program('scripts.resize_youtube', resizing, []),

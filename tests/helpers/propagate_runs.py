@@ -51,10 +51,10 @@ def interrupt(network, clip, output, num_steps, *options, **files):
     """`run`, stopped by Ctrl-C after so many frames went through the network."""
     step, steps = InferenceCore.step, iter(range(num_steps))
 
-    def limited_step(core, *args):
+    def limited_step(core, *args, **options):
         if next(steps, None) is None:
             raise KeyboardInterrupt
-        return step(core, *args)
+        return step(core, *args, **options)
 
     with mock.patch.object(InferenceCore, 'step', limited_step), pytest.raises(SystemExit) as end:
         run(network, clip, output, *options, **files)

@@ -84,8 +84,8 @@ def test_ctrl_c_during_inference_ends_the_clip_of_a_camera(clip, monkeypatch):
     """Most of the time is spent there, not in waiting for the camera."""
     step = InferenceCore.step
 
-    def interrupted_step(core, *args):
-        return press_ctrl_c() if core.index == 4 else step(core, *args)
+    def interrupted_step(core, *args, **options):
+        return press_ctrl_c() if core.index == 4 else step(core, *args, **options)
 
     monkeypatch.setattr(InferenceCore, 'step', interrupted_step)
     output = run_camera(clip, monkeypatch)
@@ -123,6 +123,7 @@ REFUSED = [  # number of pictures from the camera, the mask, options, part of th
     (9, 'masks', '', 'masks: for a camera, give a single mask'),
     (9, 'masks/00000.png', '--direction both', '--direction both: not available for a camera'),
     (9, 'masks/00000.png', '--resume', '--resume: not available for a camera'),
+    (9, 'masks/00000.png', '--references', '--references: not available for a camera'),
 ]
 
 

@@ -15,6 +15,7 @@ from dataset.stages import STATIC_SETS
 from scripts import make_demo_clip
 from tests.helpers import benchmark_trees, downloads, loopback, stand_in
 from tests.helpers.clips import write_clip
+from tests.helpers.coarse_network import CoarseNetwork
 from tests.helpers.training_trees import own_tree, write_pair
 from util.download.catalogue import DATASETS
 from util.masks import load_mask
@@ -35,6 +36,7 @@ COMMANDS = [line for block in blocks('sh') for line in block.splitlines() if lin
 PROPAGATE = [line for line in COMMANDS if line.startswith('python propagate.py')]
 TRAINING = [line for line in COMMANDS if ' train.py' in line or 'check_dataset.py' in line]
 BASELINES = [line for line in COMMANDS if 'baselines.py' in line]
+INTERACTION = [line for line in COMMANDS if 'interaction.py' in line]
 MATCHING = [line for line in COMMANDS if 'correspondence' in line]
 SPEED = [line for line in COMMANDS if 'benchmark.py' in line and line not in MATCHING]
 DOWNLOADS = [line for line in COMMANDS if ' download_' in line or 'resize_' in line]
@@ -64,6 +66,7 @@ def workplace(tmp_path, monkeypatch, checkpoint):
 
 def test_every_command_is_one_that_is_tried():
     tried = {*PROPAGATE, *BENCHMARKS, *BASELINES, *TRAINING, *SPEED, *MATCHING, *DOWNLOADS}
+    tried |= {*INTERACTION}
     rest = [line.split('#')[0].strip() for line in COMMANDS if line not in tried]
     assert rest == ['make demo', 'make test', 'pip install -r requirements.txt']  # CI runs these
 
@@ -194,6 +197,22 @@ def test_baseline_commands_run(tmp_path, monkeypatch, network, capsys):
         module, argv = program_of(command)
         module.main([*argv, '--size', '48', '--device', 'cpu'])
     assert len(BASELINES) == 1 and re.search(r'^clip +\d', capsys.readouterr().out, re.M)
+
+
+def test_interaction_commands_run(tmp_path, monkeypatch, capsys):
+    tree = benchmark_trees.davis_2017(tmp_path / 'DAVIS' / '2017', lengths=(5,)) / 'trainval'
+    (name,) = (tree / 'ImageSets' / '2017' / 'val.txt').read_text().split()
+    (tree / 'ImageSets' / '2017' / 'train.txt').write_text(name)
+    (tmp_path / 'project').mkdir()
+    monkeypatch.chdir(tmp_path / 'project')
+    for clip in ('../chair', '../bmx-trees'):
+        small = ['--num-frames', '5', '--height', '48', '--width', '64']
+        make_demo_clip.main(['--output', clip, *small])
+    monkeypatch.setattr('inference_core.load_network', lambda *a, **k: CoarseNetwork())
+    for command in INTERACTION:
+        module, argv = program_of(command)
+        module.main([*argv, '--size', '48', '--device', 'cpu'])
+    assert len(INTERACTION) >= 3 and capsys.readouterr().out.count('\nmean ') == len(INTERACTION)
 
 
 def test_the_python_example_runs_and_is_short(workplace, monkeypatch):

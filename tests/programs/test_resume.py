@@ -26,6 +26,9 @@ RUNS = [  # options, steps before the interruption, frames that are not computed
     ('--direction backward --mem_every 2', 4, 3),
     ('--direction both --mem_every 2', 4, 3),
     ('--direction both --mem_every 2 --max_mem_frames 2', 13, 6 + 3),
+    ('--references --mem_every 2 --max_mem_frames 2', 7, 5),
+    ('--references --direction both --mem_every 2', 11, 6 + 1),
+    ('--whole_masks --references --use_km --direction backward --mem_every 2', 5, 3),
 ]
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import progressbar
@@ -21,32 +22,40 @@ from util.propagation.outputs import AddFrame
 from util.run_info import Stopwatch
 
 
+class Passes(NamedTuple):
+    """The frames of the passes over a clip."""
+
+    before_first: range  # those that only a backward pass reaches
+    from_first: range  # the forward pass
+    to_last: range  # the backward pass, in chronological order
+
+
 class Clip:
     """Segments the chosen frames of one clip and writes the results to a folder.
 
     Arguments:
         folder: where the results go.
-        indices: the chosen frames.
-        annotated: those of them that have a mask.
+        passes: the frames of each pass.
         new_core: creates an InferenceCore.
         open_video: opens the frames with the given indices, in their order.
         watch: a stopwatch for the time spent in the network.
+        whole_masks: see `InferenceCore.step`.
     """
 
     def __init__(
         self,
         folder: ResultFolder,
-        indices: range,
-        annotated: Sequence[int],
+        passes: Passes,
         new_core: Callable[[], InferenceCore],
         open_video: Callable[[range], Video],
         watch: Stopwatch,
+        *,
+        whole_masks: bool = False,
     ) -> None:
         self.folder = folder
-        first, last = indices.index(min(annotated)), indices.index(max(annotated))
-        self.before_first, self.from_first = indices[:first], indices[first:]
-        self.to_last = indices[: last + 1]
+        self.before_first, self.from_first, self.to_last = passes
         self.new_core, self.open_video, self.watch = new_core, open_video, watch
+        self.whole_masks = whole_masks
 
     def run(self, direction: Direction, add: AddFrame, progress: progressbar.ProgressBar) -> int:
         """Write all masks, and pass every frame to `add` in chronological order.
@@ -112,8 +121,9 @@ class Clip:
                     writer.submit(add, frame, mask)
                 progress.increment()
             # 3. Segment the others.
-            for frame, mask in segment_frames(core, frames, self.watch):
-                mask = as_annotated(frame, mask)
+            steps = segment_frames(core, frames, self.watch, whole=self.whole_masks)
+            for frame, mask in steps:
+                mask = as_annotated(frame, mask, whole=self.whole_masks)
                 if behind is not None and (behind / f'{frame.name}.png').exists():
                     backward = load_mask(behind / f'{frame.name}.png')
                     mask = fill_unmet(mask, backward, core.object_ids)
@@ -156,11 +166,13 @@ def read_back(path: Path) -> np.ndarray:
         raise CannotResume(str(error)) from error
 
 
-def as_annotated(frame: Frame, mask: np.ndarray) -> np.ndarray:
+def as_annotated(frame: Frame, mask: np.ndarray, *, whole: bool) -> np.ndarray:
     """Put the user's annotation back into a mask exactly as drawn; the network saw it resized."""
     annotation, ids = frame.annotation, frame.object_ids
     if annotation is None or ids is None:
         return mask
+    if whole:
+        return annotation
     return np.where((annotation == 0) & ~np.isin(mask, ids), mask, annotation)
 
 

@@ -22,6 +22,9 @@ class PropagationOptions:
             `util.propagation.outputs.OUTPUTS`.
         size: see `util.options.choose_short_side`.
         direction: from the first annotated frame forward, from the last one backward, or both.
+        whole_masks: masks say everything; see `InferenceCore.step`.
+        references: memorise the frames of all masks before the first frame; see
+            `InferenceCore.memorize`.
         clean_mask: snap soft mask borders to solid areas instead of rejecting such masks.
         start, end, stride: which frames to use, as in a Python slice.
         resume: continue an interrupted run.
@@ -35,6 +38,8 @@ class PropagationOptions:
     outputs: tuple[str, ...] = ('overlay', 'sheet')
     size: int | None = None
     direction: Direction = 'forward'
+    whole_masks: bool = False
+    references: bool = False
     clean_mask: bool = False
     start: int = 0
     end: int | None = None

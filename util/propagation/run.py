@@ -1,9 +1,8 @@
 """The work of propagate.py: open and check the inputs, segment the frames, report."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from util.errors import UserError, memory_advice, naming_options
 from util.files import exclusive_lock_in, fingerprint
 from util.options import choose_model, choose_short_side
 from util.progress import progress_bar
-from util.propagation.clip import Clip
+from util.propagation.clip import Clip, Passes
 from util.propagation.folder import ResultFolder
 from util.propagation.journal import CannotResume
 from util.propagation.options import PropagationOptions
@@ -49,7 +48,9 @@ def run(options: PropagationOptions) -> None:
     source = open_source(options.input, options.mask)
     indices = choose_frames(options, source)
     check_direction(options, source)
-    matched = match_masks(options.mask, source, indices, clean=options.clean_mask)
+    matched = match_masks(
+        options.mask, source, indices, clean=options.clean_mask, keep_empty=options.whole_masks
+    )
     # 2. Load the network, and choose the frame size for it.
     model = choose_model(options.network.model)
     network = load_for_inference(model, options.network.device, compiled=options.network.compiled)
@@ -59,22 +60,32 @@ def run(options: PropagationOptions) -> None:
     inputs = [Path(path) for path in (options.input, options.mask, model)]
     folder = ResultFolder(options.output, options.outputs, inputs)
 
-    def open_video(indices: range) -> Video:
+    def open_video(indices: Sequence[int]) -> Video:
         frames = source
-        if indices.step < 0 and isinstance(source, VideoFile):
+        if isinstance(source, VideoFile) and indices[0] > indices[-1]:
             # Video files can only be read forward.
             frames = unpack(source, indices, folder.work / 'frames')
         return Video(
             frames, matched.paths, matched.reader.read, short_side=short_side, indices=indices
         )
 
+    def new_core() -> InferenceCore:
+        core = InferenceCore(network, **asdict(options.core))
+        if options.references:
+            every_id = {i for ids in matched.reader.ids.values() for i in ids}
+            for frame in open_video(list(matched.paths)):
+                assert frame.mask is not None
+                ids = sorted(every_id) if options.whole_masks else frame.object_ids
+                core.memorize(frame.image, frame.mask, ids)
+        return core
+
     clip = Clip(
         folder,
-        indices,
-        list(matched.paths),
-        partial(InferenceCore, network, **asdict(options.core)),
+        choose_passes(options, indices, matched.paths),
+        new_core,
         open_video,
         Stopwatch(network.device),
+        whole_masks=options.whole_masks,
     )
     notes = [*source.notes, *matched.notes]
     print_notes(notes)
@@ -109,14 +120,31 @@ def choose_frames(options: PropagationOptions, source: Source) -> range:
     return indices
 
 
+def choose_passes(
+    options: PropagationOptions, indices: range, annotated: Collection[int]
+) -> Passes:
+    """Which frames each pass goes through, given those that have a mask.
+
+    References alone can start a pass at any frame, so a single pass goes through all of them.
+    """
+    first, last = indices.index(min(annotated)), indices.index(max(annotated))
+    if options.references and options.direction != 'both':
+        first, last = 0, len(indices) - 1
+    return Passes(indices[:first], indices[first:], indices[: last + 1])
+
+
 def check_direction(options: PropagationOptions, source: Source) -> None:
     """Raise UserError for a direction that a camera or a single mask does not allow."""
-    if source.is_live and (options.direction != 'forward' or options.resume):
-        option = '--resume' if options.resume else f'--direction {options.direction}'
-        raise UserError(
-            f'{option}: not available for a camera; earlier frames cannot be read again'
-        )
-    if options.direction == 'backward' and Path(options.mask).is_file():
+    again = {
+        '--resume': options.resume,
+        '--references': options.references,
+        f'--direction {options.direction}': options.direction != 'forward',
+    }
+    option = next((option for option, is_given in again.items() if is_given), None)
+    if source.is_live and option:
+        raise UserError(f'{option}: not available for a camera; its frames cannot be read again')
+    alone = Path(options.mask).is_file() and not options.references
+    if options.direction == 'backward' and alone:
         raise UserError(
             '--direction backward: a single mask belongs to the first frame, and there are no '
             'frames before it; give a folder of masks named like their frames'
@@ -127,7 +155,10 @@ def describe_run(
     options: PropagationOptions, model: Path, short_side: int | None, device: torch.device
 ) -> dict[str, Any]:
     """Everything that the masks depend on; a run is resumed only if none of it has changed."""
-    names = ('input', 'mask', 'direction', 'clean_mask', 'start', 'end', 'stride')
+    names = (
+        'input', 'mask', 'direction', 'whole_masks', 'references', 'clean_mask', 'start', 'end',
+        'stride',
+    )  # fmt: skip
     return {
         **{name: getattr(options, name) for name in names},
         'size': short_side or -1,
