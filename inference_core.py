@@ -93,6 +93,7 @@ class InferenceCore:
             in the published results); None switches kernelized memory off.
         max_mem_frames: maximum number of frames kept in memory per object; None for no limit. When
             it is reached, the oldest frame is dropped, but annotated frames are always kept.
+            Reference frames do not count.
         amp: compute in half precision: bfloat16 on a CPU, float16 elsewhere. Affinity and
             aggregation stay in float32.
     Attributes:
