@@ -24,6 +24,7 @@ import torch
 from dataset.sizes import Size, describe
 from dataset.video import Frame
 from model.bank import KeptFrame, MemoryBank
+from model.inference_conv import keep_half_weights
 from model.memory import aggregate
 from model.network import STRIDE, PropagationNetwork, load_network
 from util.device import choose_device
@@ -132,6 +133,8 @@ class InferenceCore:
         self.top_k, self.kernel_sigma = top_k, kernel_sigma
         self.bank = MemoryBank(max_mem_frames)
         self.amp = amp
+        if amp:
+            keep_half_weights(network, amp_dtype(network.device))
         self.object_ids: list[int] = []
         self.index = 0
         self.last_kept: KeptFrame | None = None

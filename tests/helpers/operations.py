@@ -30,11 +30,12 @@ class Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        with self:  # in inference mode, composite operations arrive here whole
-            result = function.decompose(*args, **kwargs)
-        if result is not NotImplemented:
-            return result
         name = function._schema.name.removeprefix('aten::')
+        if not name.startswith('upsample'):  # its decomposition is only meant for compilers
+            with self:  # in inference mode, composite operations arrive here whole
+                result = function.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
         if name in WAITING or (name in ('index', 'index_put', 'index_put_') and by_mask(args[1])):
             self.waits.append(name)
         if name == '_to_copy' and args[0].is_floating_point():
