@@ -22,6 +22,7 @@ import torch
 from dataset.sizes import Size, check_size
 from dataset.video import Frame
 from model.bank import KeptFrame, MemoryBank, PreviousFrame
+from model.inference_conv import keep_half_weights
 from model.inputs import check_count, prepare
 from model.memory import aggregate
 from model.merging import merge
@@ -122,6 +123,8 @@ class InferenceCore:
         self.top_k, self.kernel_sigma = top_k, kernel_sigma
         self.bank = MemoryBank(max_mem_frames)
         self.amp = amp
+        if amp:
+            keep_half_weights(network, amp_dtype(network.device))
         self.object_ids: list[int] = []
         self.index = 0
         self.last_kept: KeptFrame | None = None

@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from model.inference_conv import InferenceConv
 from model.modules import Compress, UpsampleBlock
 from model.winograd import WinogradConv
 from util.errors import UserError
@@ -22,24 +24,27 @@ from util.errors import UserError
 Network = TypeVar('Network', bound=nn.Module)
 
 
-def prepare_for_inference(network: Network, *, compiled: bool = False) -> Network:
-    """Optimise a PropagationNetwork that is on its device, in place, and return it.
+def prepare_for_inference(
+    network: Network, *, device: torch.device | None = None, compiled: bool = False
+) -> Network:
+    """Optimise a PropagationNetwork in place, and return it.
 
+    device: what to optimise it for; by default, the device that it is on.
     compiled: also compile it with torch.compile, which happens at the first frame.
     """
+    device = device or next(network.parameters()).device
     # 1. fold BatchNorm into the convolutions before it
     for module in network.modules():
         fold_batch_norm(module)
     # 2. compute what depends on the frame only once for all objects
     replace(network, Compress, SharedCompress)
-    # 3. store weights in the order in which convolutions read them
-    network.to(memory_format=torch.channels_last)
-    # 4. give the decoder's large convolutions a faster algorithm; GPU libraries have it already
-    device = next(network.parameters()).device
+    # 3. give the decoder's large convolutions a faster algorithm; GPU libraries have it already
     if device.type == 'cpu':
         for module in network.modules():
             if isinstance(module, UpsampleBlock):
                 replace(module, nn.Conv2d, WinogradConv)
+    # 4. store weights in the order in which the device reads them
+    replace(network, nn.Conv2d, partial(InferenceConv, device=device))
     network.requires_grad_(False)
     if compiled:
         compile_methods(network, device)
@@ -103,14 +108,19 @@ class HalvedConv(nn.Module):
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        half, shared_half = conv.weight.detach().chunk(2, 1)
-        self.weight = nn.Parameter(half.contiguous())
-        self.shared_weight = nn.Parameter(shared_half.contiguous())
-        assert conv.bias is not None
-        self.bias = nn.Parameter(conv.bias.detach())
+        own, shared = conv.weight.detach().chunk(2, 1)
+        self.own = convolution(own, None)
+        self.shared = convolution(shared, conv.bias)
 
     def forward(self, x: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
         """x (B, K, C, h, w), shared (B, C, h, w) -> (B, K, O, h, w)."""
-        shared = F.conv2d(shared, self.shared_weight, self.bias, padding=1)
-        x = F.conv2d(x.flatten(0, 1), self.weight, padding=1).unflatten(0, x.shape[:2])
-        return x + shared.unsqueeze(1)
+        x = self.own(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return x + self.shared(shared).unsqueeze(1)
+
+
+def convolution(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Conv2d:
+    """A 3x3 convolution with these weights (O, C, 3, 3) and a padding of 1."""
+    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, bias=False, device='meta')
+    conv.weight = nn.Parameter(weight.contiguous())
+    conv.bias = None if bias is None else nn.Parameter(bias.detach())
+    return conv

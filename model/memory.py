@@ -12,12 +12,9 @@ import math
 from collections.abc import Iterable, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-# `read` computes CHUNK x PART affinities (query x memory positions) at a time: 16 MiB of float32.
-# Larger chunks of the query read the keys fewer times; smaller parts of the memory fit the cache.
-CHUNK, PART = 256, 16384
+from model.plans import Plan, plan_for, sum_of_rows
 
 
 def affinity(
@@ -94,38 +91,38 @@ def read(
     key_blocks = [keys] if isinstance(keys, Tensor) else keys
     value_blocks = [values] if isinstance(values, Tensor) else values
     height, width = query_key.shape[-2:]
-    query = query_key.flatten(1).T  # M, CK
+    query = query_key.flatten(1).T.contiguous()  # M, CK
+    plan = plan_for(query.device)
     with torch.autocast(query.device.type, enabled=False):
         # 1. Split the memory into parts and the query into chunks.
-        parts = [part for block in key_blocks for part in block.split(PART)]
-        chunks = torch.arange(len(query), device=query.device).split(CHUNK)
+        parts = [part for block in key_blocks for part in block.split(plan.part)]
+        positions = torch.arange(len(query), device=query.device).split(plan.chunk)
         # 2. For kernelized memory, find the query position that each memory position matches best.
-        centres = [None if kernel_sigma is None else best_query(part, query) for part in parts]
+        rights: Sequence[Tensor | None] = [None] * len(parts)
+        if kernel_sigma is not None:
+            centres = torch.cat([best_query(part, query, plan) for part in parts])
+            rights = right_factor(centres, width).split([len(part) for part in parts], -1)
         out = []
-        for rows in chunks:
+        for chunk, rows in zip(query.split(plan.chunk), positions, strict=True):
+            left = None if kernel_sigma is None else left_factor(rows, width)
             # 3. Compare a chunk of the query with every part. This is a generator, so that the
             #    scores of only one part are held at a time.
             scores = (
-                part_scores(query[rows], part, rows, centre, width, kernel_sigma)
-                for part, centre in zip(parts, centres, strict=True)
-            )  # each (len(rows), n)
+                part_scores(chunk, part, left, right, kernel_sigma)
+                for part, right in zip(parts, rights, strict=True)
+            )  # each (len(chunk), n)
             # 4. Take the softmax over the whole memory or over the top k, and sum the values.
             if top_k is None:
-                value_parts = [part for block in value_blocks for part in block.split(PART)]
+                value_parts = [part for block in value_blocks for part in block.split(plan.part)]
                 out.append(weighted_values(scores, value_parts))
             else:
                 weights, index = top_of_parts(scores, top_k)
-                out.append(sum_of_rows(weights, index, value_blocks))
+                out.append(sum_of_rows(weights, index, value_blocks, plan.sum_of_block))
     return torch.cat(out).T.reshape(-1, height, width)
 
 
 def part_scores(
-    query: Tensor,
-    keys: Tensor,
-    rows: Tensor,
-    centre: Tensor | None,
-    width: int,
-    sigma: float | None,
+    query: Tensor, keys: Tensor, left: Tensor | None, right: Tensor | None, sigma: float | None
 ) -> Tensor:
     """Compute the scores of one part of the memory; their softmax is the affinity.
 
@@ -135,17 +132,16 @@ def part_scores(
     Arguments:
         query: (M, CK), a chunk of the query.
         keys: (n, CK), a part of the memory.
-        rows: (M,), the positions in the feature grid that the chunk covers.
-        centre: (n,), see `best_query`; None without kernelized memory.
-        width: width of the feature grid.
+        left: (M, 4), the `left_factor` of the chunk; None without kernelized memory.
+        right: (4, n), the `right_factor` of the part; None without kernelized memory.
         sigma: standard deviation of the Gaussian, in feature cells; None without kernelized memory.
     Returns:
         (M, n), float32.
     """
     scores = similarity(query, keys)
-    if centre is None or sigma is None:
+    if left is None or right is None or sigma is None:
         return scores
-    return scores.addmm_(*distance_factors(centre, rows, width), alpha=-1 / (2 * sigma**2))
+    return scores.addmm_(left, right, alpha=-1 / (2 * sigma**2))
 
 
 def similarity(query: Tensor, keys: Tensor) -> Tensor:
@@ -158,26 +154,29 @@ def distances(centre: Tensor, rows: Tensor, width: int) -> Tensor:
 
     Positions, `centre` (..., N) and `rows` (M,), are counted row by row in a grid of this width.
     """
-    left, right = distance_factors(centre, rows, width)
-    return left @ right
+    return left_factor(rows, width) @ right_factor(centre, width)
 
 
-def distance_factors(centre: Tensor, rows: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Factorise `distances` into a matrix product of (M, 4) and (..., 4, N).
+def left_factor(rows: Tensor, width: int) -> Tensor:
+    """The left one of two matrices whose product is `distances`: (M, 4).
 
     (y - y')^2 + (x - x')^2 = (y^2 + x^2) * 1 + 1 * (y'^2 + x'^2) + y * -2y' + x * -2x'
 
     All terms are integers, so the product is exact.
     """
     y, x = (rows // width).float(), (rows % width).float()
-    left = torch.stack([y * y + x * x, torch.ones_like(y), y, x], -1)
+    return torch.stack([y * y + x * x, torch.ones_like(y), y, x], -1)
+
+
+def right_factor(centre: Tensor, width: int) -> Tensor:
+    """The right one of these matrices: (..., 4, N)."""
     y, x = (centre // width).float(), (centre % width).float()
-    return left, torch.stack([torch.ones_like(y), y * y + x * x, -2 * y, -2 * x], -2)
+    return torch.stack([torch.ones_like(y), y * y + x * x, -2 * y, -2 * x], -2)
 
 
-def best_query(keys: Tensor, query: Tensor) -> Tensor:
+def best_query(keys: Tensor, query: Tensor, plan: Plan) -> Tensor:
     """For each memory position (n, CK), find the most similar query position (M, CK): (n,)."""
-    parts = keys.split(CHUNK * PART // len(query) + 1)
+    parts = keys.split(plan.chunk * plan.part // len(query) + 1)
     return torch.cat([similarity(part, query).argmax(-1) for part in parts])
 
 
@@ -216,34 +215,6 @@ def top_of_parts(scores: Iterable[Tensor], top_k: int) -> tuple[Tensor, Tensor]:
     top, index = torch.cat(top_scores, -1), torch.cat(positions, -1)
     top, chosen = top.topk(min(top_k, top.shape[-1]), dim=-1)
     return top.softmax(-1), index.gather(-1, chosen)
-
-
-def sum_of_rows(weights: Tensor, index: Tensor, values: Sequence[Tensor]) -> Tensor:
-    """Weighted sum of k value rows per query position.
-
-    A matrix product would multiply nearly all rows by zero; this adds only the k rows in question.
-
-    Arguments:
-        weights: (M, k).
-        index: (M, k), numbers of rows, counted through all blocks.
-        values: blocks (n, CV).
-    Returns:
-        (M, CV).
-    """
-    out = weights.new_zeros(len(weights), values[0].shape[-1])
-    start = 0
-    for block in values:
-        here = (index >= start) & (index < start + len(block))
-        ends = here.sum(-1).cumsum(0)  # M: end of each query position's rows within this block
-        out = out + F.embedding_bag(
-            index[here] - start,
-            block.float(),
-            torch.cat([ends.new_zeros(1), ends[:-1]]),
-            per_sample_weights=weights[here],
-            mode='sum',
-        )
-        start += len(block)
-    return out
 
 
 def aggregate_logits(prob: Tensor) -> Tensor:

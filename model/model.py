@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
+from model.inference_conv import layout_for
 from model.losses import BOOTSTRAP, intersection_and_union, kept_fraction, propagation_loss
 from model.network import PropagationNetwork
 from util.tensor import one_hot
@@ -66,6 +67,8 @@ class PropagationModel:
     ) -> None:
         self.network, self.device, self.options = network, network.device, options
         network.set_batch_norm(options.train_bn)
+        if self.device.type == 'cuda' and options.amp:
+            network.to(memory_format=layout_for(self.device, half=True))
         self.average: AveragedModel | None = None
         if options.ema:
             average = moving_average(options.ema)

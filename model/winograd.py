@@ -10,7 +10,6 @@ C, O channels in and out.
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 # The algorithm evaluates polynomials here and at infinity; these points have the least error.
@@ -43,7 +42,6 @@ class WinogradConv(nn.Module):
     It is fastest with channels_last activations.
     """
 
-    weight: Tensor
     bias: Tensor
     to_input: Tensor
     to_output: Tensor
@@ -52,10 +50,10 @@ class WinogradConv(nn.Module):
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         assert conv.bias is not None
+        self.direct: nn.Module = conv
+        self.register_buffer('bias', conv.bias.detach())
         weight = conv.weight.detach()
         outputs, weights, inputs = transforms()
-        self.register_buffer('weight', weight.contiguous(memory_format=torch.channels_last))
-        self.register_buffer('bias', conv.bias.detach())
         # both directions at once, with the numbers of a tile or window in one row
         to_input, to_output = (np.kron(m, m).astype(np.float32) for m in (inputs, outputs))
         self.register_buffer('to_input', torch.from_numpy(to_input))  # 36, 36
@@ -68,7 +66,7 @@ class WinogradConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, O, H, W), channels_last."""
         if torch.is_autocast_enabled(x.device.type):
-            return F.conv2d(x, self.weight, self.bias, padding=1)
+            return self.direct(x)
         return self.by_tiles(x)
 
     @torch.compiler.disable  # a compiled graph would be slower than this order of the work

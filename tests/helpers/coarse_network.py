@@ -17,6 +17,9 @@ class CoarseNetwork:
     mean = torch.full((3, 1, 1), 0.5)
     short_side = None
 
+    def modules(self):
+        return []
+
     def memorize(self, image, masks):
         """Image (1, 3, H, W) and masks (1, K, H, W) to (1, K, 3, h, w) and (1, K, 1, h, w)."""
         keys = hues(image).unsqueeze(1).expand(-1, masks.shape[1], -1, -1, -1)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from model import memory
+from model import memory, plans
 from scripts.benchmarks import reference
 from tests.helpers import stand_in
+from tests.helpers.operations import Operations
 
 OPTIONS = {
     'softmax': {},
@@ -14,6 +15,7 @@ OPTIONS = {
     'km': {'kernel_sigma': 5.6},
     'top20_km': {'top_k': 20, 'kernel_sigma': 5.6},
 }
+PLANS = {**plans.PLANS, 'other': plans.OTHER_PLAN}  # by the device they are meant for
 
 
 def golden(name):
@@ -30,11 +32,21 @@ def test_affinity_and_readout_give_the_recorded_figures(name):
     torch.testing.assert_close(result, recorded[name], atol=1e-5, rtol=0)
 
 
+@pytest.fixture
+def read_as_on(monkeypatch):
+    """Makes the CPU read memory in the way meant for another device; fields of Plan may differ."""
+
+    def use(device, **fields):
+        monkeypatch.setitem(plans.PLANS, 'cpu', PLANS[device]._replace(**fields))
+
+    return use
+
+
 @pytest.mark.parametrize('name', OPTIONS)
+@pytest.mark.parametrize('device', PLANS)
 @pytest.mark.parametrize('chunk, part, block', [(1, 1, 3), (7, 13, 40), (256, 16384, 10**6)])
-def test_read_in_parts_gives_the_recorded_figures(name, chunk, part, block, monkeypatch):
-    monkeypatch.setattr(memory, 'CHUNK', chunk)
-    monkeypatch.setattr(memory, 'PART', part)
+def test_read_in_parts_gives_the_recorded_figures(name, device, chunk, part, block, read_as_on):
+    read_as_on(device, chunk=chunk, part=part)
     recorded = golden('memory_read')
     keys, values = (recorded[k][0].flatten(1).T.split(block) for k in ('mk', 'mv'))
     result = memory.read(keys, values, recorded['qk'][0], **OPTIONS[name])
@@ -50,6 +62,47 @@ def test_read_equals_the_reference_with_more_positions_than_k(options):
     expected = reference.read(keys, values, query, top_k, sigma)
     result = memory.read(keys.flatten(1).T, values.flatten(1).T, query, **options)
     torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)
+
+
+def made_up_memory(num_frames, height, width, frames_per_block=8):
+    """Blocks of keys and values as a MemoryBank holds them, and a query."""
+    torch.manual_seed(0)
+    counts = [min(frames_per_block, num_frames - i) for i in range(0, num_frames, frames_per_block)]
+    rows = [count * height * width for count in counts]
+    keys, values = ([torch.randn(n, channels) for n in rows] for channels in (128, 512))
+    return keys, values, torch.randn(128, height, width)
+
+
+@pytest.mark.parametrize('options', OPTIONS.values(), ids=OPTIONS)
+def test_every_device_reads_the_same(options, read_as_on):
+    inputs = made_up_memory(20, 6, 9)
+    expected = memory.read(*inputs, **options)
+    read_as_on('cuda', chunk=plans.PLANS['cpu'].chunk)
+    assert torch.equal(memory.read(*inputs, **options), expected)
+    read_as_on('other')
+    result = memory.read(*inputs, **options)
+    torch.testing.assert_close(result, expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize('device', ['cuda', 'other'])
+@pytest.mark.parametrize('options, most', [({}, 60), ({'kernel_sigma': 5.6}, 90)])
+def test_a_gpu_reads_24_frames_at_480p_with_few_kernels_and_without_waiting(
+    device, options, most, read_as_on
+):
+    inputs = made_up_memory(24, 30, 54)
+    read_as_on(device)
+    with torch.inference_mode(), Operations() as operations:
+        memory.read(*inputs, top_k=50, **options)
+    assert operations.waits == []
+    assert 20 < operations.total <= most, operations.count
+
+
+def test_waiting_is_noticed():
+    """On a CPU, rows are picked by a mask, for whose number of elements a GPU's host would wait."""
+    inputs = made_up_memory(10, 3, 4)
+    with torch.inference_mode(), Operations() as operations:
+        memory.read(*inputs, top_k=5)
+    assert 'index' in operations.waits
 
 
 def test_affinity_sums_to_one_over_memory_and_keeps_k_positions():

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import model.memory
 from inference_core import InferenceCore
+from model import plans
 from tests.helpers.coarse_network import CoarseNetwork
 from util.masks import load_mask, save_mask
 from util.propagation.journal import Journal
@@ -126,12 +126,16 @@ def test_the_values_and_the_order_of_ids_do_not_matter(video, random):
         torch.testing.assert_close(other[[0, *channels]], prob, atol=1e-4, rtol=0)
 
 
-@given(videos(max_side=80), st.integers(1, 40), st.integers(1, 60), st.booleans())
-def test_chunk_and_part_sizes_do_not_matter(video, chunk, part, use_km):
+@given(
+    videos(max_side=80), st.integers(1, 40), st.integers(1, 60), st.booleans(),
+    st.sampled_from([*plans.PLANS.values(), plans.OTHER_PLAN]),
+)  # fmt: skip
+def test_how_the_memory_is_read_does_not_matter(video, chunk, part, use_km, plan):
     images, masks, _ = video
+    plan = plan._replace(chunk=chunk, part=part)
     options = {'kernel_sigma': 5.6 if use_km else None, 'mem_every': 1}
     _, expected = propagate(images, masks, **options)
-    with mock.patch.multiple(model.memory, CHUNK=chunk, PART=part):
+    with mock.patch.dict(plans.PLANS, cpu=plan):
         _, found = propagate(images, masks, **options)
     for one, other in zip(expected, found, strict=True):
         torch.testing.assert_close(other, one, atol=1e-4, rtol=0)
