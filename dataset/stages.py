@@ -29,9 +29,9 @@ SKIPS = (5, 10, 15, 20, 25, 5)  # largest distances between frames, one after th
 SKIP_CHANGES = {0: (), 1: (0.1, 0.2, 0.3, 0.4, 0.8), 2: (0.1, 0.2, 0.3, 0.4, 0.9)}
 
 
-def max_skip(stage: int, epoch_fraction: float) -> int:
-    """The largest distance between frames once this share of the epochs has passed."""
-    return SKIPS[sum(epoch_fraction >= change for change in SKIP_CHANGES[stage])]
+def max_skip(stage: int, epoch: int, num_epochs: int) -> int:
+    """The largest distance between frames in an epoch; it changes at rounded numbers of epochs."""
+    return SKIPS[sum(epoch >= round(num_epochs * change) for change in SKIP_CHANGES[stage])]
 
 
 class SetCount(NamedTuple):
@@ -97,7 +97,7 @@ class StageDataset(Dataset):
         dataset = self.datasets[number]
         start = self.ends[number - 1] if number else 0
         rng = np.random.default_rng((self.seed, epoch, index))
-        skip = max_skip(self.stage, epoch / self.num_epochs)
+        skip = max_skip(self.stage, epoch, self.num_epochs)
         return dataset.sample((index - start) % len(dataset), rng, skip)
 
 

@@ -25,10 +25,28 @@ def refused(stage, **fields):
 
 def test_max_skip_by_hand():
     """Stage 1 with 10 epochs, stage 2 with 20."""
-    assert [max_skip(1, e / 10) for e in range(10)] == [5, 10, 15, 20, 25, 25, 25, 25, 5, 5]
-    stage_2 = [max_skip(2, e / 20) for e in range(20)]
+    assert [max_skip(1, e, 10) for e in range(10)] == [5, 10, 15, 20, 25, 25, 25, 25, 5, 5]
+    stage_2 = [max_skip(2, e, 20) for e in range(20)]
     assert stage_2 == [5, 5, 10, 10, 15, 15, 20, 20, *[25] * 10, 5, 5]
-    assert max_skip(2, 0.85) == 25 and max_skip(1, 0.85) == SKIPS[-1]
+    assert max_skip(2, 17, 20) == 25 and max_skip(1, 17, 20) == SKIPS[-1]
+
+
+@pytest.mark.parametrize(
+    'stage, num_epochs, changes',
+    [
+        (1, 134, {13: 10, 27: 15, 40: 20, 54: 25, 107: 5}),
+        (2, 319, {32: 10, 64: 15, 96: 20, 128: 25, 287: 5}),
+        (1, 45, {4: 10, 9: 15, 14: 20, 18: 25, 36: 5}),  # 4.5 and 13.5 go to the even number
+        (2, 1, {0: 25}),  # 0.1 to 0.4 of an epoch round to none
+    ],
+)
+def test_max_skip_changes_at_rounded_epochs(stage, num_epochs, changes):
+    """134 and 319 epochs are those of the published training on all videos."""
+    skips = [max_skip(stage, e, num_epochs) for e in range(num_epochs)]
+    before = [0 if 0 in changes else 5, *skips]
+    assert {
+        e: new for e, (old, new) in enumerate(zip(before, skips, strict=False)) if new != old
+    } == changes
 
 
 def test_samples_do_not_depend_on_the_number_of_workers(tmp_path):
