@@ -177,6 +177,41 @@ def test_davis_takes_the_training_videos(tmp_path):
         names()
 
 
+def youtube_names(root, listed):
+    """The names of the videos that stage 2 takes, given the content of a yv_list."""
+    (root / 'list.txt').write_text(listed)
+    own = [root / 'YouTube' / 'train_480p']
+    stage = build_stage(
+        2, yv_root=root / 'YouTube', yv_list=root / 'list.txt', vos_root=own, crop=CROP
+    )
+    assert [len(part) for part in stage.datasets][1] == 4, 'the list is for YouTube-VOS alone'
+    return [video.name for video in stage.datasets[0].videos], stage.counts[1].notes
+
+
+def test_youtube_vos_takes_the_listed_videos(tmp_path):
+    own_tree(tmp_path / 'YouTube' / 'train_480p', lengths=(3, 4, 5, 3))
+    assert youtube_names(tmp_path, 'd\nb\n\n') == (
+        ['b', 'd'], ('2 videos that are not listed left out',),
+    )  # fmt: skip
+    assert youtube_names(tmp_path, 'a\r\nb\r\nc\r\nd') == ([*'abcd'], ())
+    with pytest.raises(UserError, match=r'list.txt: names x, which is not in .*2 such names') as e:
+        youtube_names(tmp_path, 'a\ny\nx\n')
+    assert e.value.parameter == 'yv_list'
+    with pytest.raises(UserError, match='lists a video twice'):
+        youtube_names(tmp_path, 'a\na\n')
+
+
+def test_a_list_needs_its_tree(tmp_path, monkeypatch):
+    """Even if another set is given, which lets default trees be absent."""
+    (tmp_path / 'here').mkdir()
+    monkeypatch.chdir(tmp_path / 'here')
+    error = refused(2, yv_list='list.txt', vos_root=[own_tree(tmp_path / 'own')])
+    assert 'train_480p: no such folder to read YouTube-VOS from' in str(error)
+    own_tree(tmp_path / 'YouTube' / 'train_480p')
+    error = refused(2, yv_list='list.txt', vos_root=[tmp_path / 'own'])
+    assert 'list.txt: no such file' in str(error)
+
+
 def test_an_absent_root_is_named_with_its_parameter(tmp_path, monkeypatch):
     (tmp_path / 'here').mkdir()
     monkeypatch.chdir(tmp_path / 'here')
