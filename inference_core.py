@@ -157,7 +157,7 @@ class InferenceCore:
                 size.
             mask: (H, W), integer object ids in 1..255, or 0 where the propagated result is to be
                 kept. Any frame may come with a mask, which may add new objects and correct known
-                ones.
+                ones. As published, a frame whose mask shows no object stays in memory, too.
             object_ids: ids of the objects that the mask annotates, which must include every id in
                 it. A new id without pixels still gets a channel; a known id without pixels is left
                 unchanged. Defaults to the ids in the mask.
@@ -268,7 +268,7 @@ class InferenceCore:
     def _check_mask(
         self, mask: torch.Tensor | np.ndarray, object_ids: Sequence[int] | None, pads: Padding
     ) -> Annotation | None:
-        """Check and pad a mask (H, W). Returns None if it does not annotate any object."""
+        """Check and pad a mask (H, W). Returns None while there are no objects at all."""
         mask = torch.as_tensor(mask if torch.is_tensor(mask) else np.asarray(mask))
         where = f'the mask of frame {self.index}'
         assert self._size is not None
@@ -287,7 +287,7 @@ class InferenceCore:
                 f'{where} holds the ids {sorted(present - {0})}; object_ids must list each of them '
                 f'exactly once, but is {ids}'
             )
-        return Annotation(ids, pad(mask, pads)) if ids else None
+        return Annotation(ids, pad(mask, pads)) if ids or self.object_ids else None
 
     def _merge(self, prob: torch.Tensor, annotation: Annotation) -> torch.Tensor:
         """Merge a mask into the propagated probabilities (K+1, H', W'). New ids get a channel each.
