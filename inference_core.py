@@ -152,7 +152,7 @@ class InferenceCore:
                 size.
             mask: (H, W), integer object ids in 1..255, or 0 where the propagated result is to be
                 kept. Any frame may come with a mask, which may add new objects and correct known
-                ones.
+                ones. As published, a frame whose mask shows no object stays in memory, too.
             object_ids: ids of the objects that the mask annotates, which must include every id in
                 it. A new id without pixels still gets a channel; a known id without pixels is left
                 unchanged. Defaults to the ids in the mask.
@@ -170,8 +170,8 @@ class InferenceCore:
             image, size, pads, annotation = prepare(self.network, what, image, mask, object_ids)
             self._size = self._size or size
             check_size(what, size, self._size)
-            if annotation is not None and not annotation.object_ids and not whole:
-                annotation = None  # it says nothing
+            if annotation is not None and not (annotation.object_ids or self.object_ids):
+                annotation = None  # nothing is known that could be followed
             # 1. Memorise the previous frame. Because this is put off until the next frame arrives,
             #    the last frame of a video is never encoded for nothing, and the length of the video
             #    need not be known.

@@ -40,6 +40,7 @@ class StageOptions:
     Arguments:
         static_root, bl_root, yv_root, davis_root: folders of the published sets. None takes the
             one in DEFAULT_ROOTS.
+        yv_list: file that names the YouTube-VOS videos to train on, one per line; None takes all.
         vos_root: further trees of videos, for stages 1 and 2.
         crop: side of the square crops in pixels.
         short_side: static images are scaled to it (None: to `crop`), larger frames of videos are
@@ -52,6 +53,7 @@ class StageOptions:
     bl_root: str | Path | None = None
     yv_root: str | Path | None = None
     davis_root: str | Path | None = None
+    yv_list: str | Path | None = None
     vos_root: Sequence[str | Path] = ()
     crop: int = 384
     short_side: int | None = None

@@ -5,7 +5,7 @@ join stages 1 and 2. After MiVOS (CVPR 2021).
 """
 
 import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch.utils.data import Dataset
 
-from dataset.benchmarks import read_list
 from dataset.composite_dataset import CompositeDataset
 from dataset.cutouts import find_cutouts, usable_cutouts
-from dataset.layout import find_pairs, tree_folders, video_names
+from dataset.layout import find_pairs
 from dataset.samples import Sample
 from dataset.stage_options import DEFAULT_ROOTS, STATIC_SETS, StageOptions, StaticSet
 from dataset.static_dataset import StaticDataset
+from dataset.video_trees import check_trees, video_trees
 from dataset.vos_dataset import VOSDataset, find_videos
 from util.errors import UserError
 
@@ -29,9 +29,9 @@ SKIPS = (5, 10, 15, 20, 25, 5)  # largest distances between frames, one after th
 SKIP_CHANGES = {0: (), 1: (0.1, 0.2, 0.3, 0.4, 0.8), 2: (0.1, 0.2, 0.3, 0.4, 0.9)}
 
 
-def max_skip(stage: int, epoch_fraction: float) -> int:
-    """The largest distance between frames once this share of the epochs has passed."""
-    return SKIPS[sum(epoch_fraction >= change for change in SKIP_CHANGES[stage])]
+def max_skip(stage: int, epoch: int, num_epochs: int) -> int:
+    """The largest distance between frames in an epoch; it changes at rounded numbers of epochs."""
+    return SKIPS[sum(epoch >= round(num_epochs * change) for change in SKIP_CHANGES[stage])]
 
 
 class SetCount(NamedTuple):
@@ -97,7 +97,7 @@ class StageDataset(Dataset):
         dataset = self.datasets[number]
         start = self.ends[number - 1] if number else 0
         rng = np.random.default_rng((self.seed, epoch, index))
-        skip = max_skip(self.stage, epoch / self.num_epochs)
+        skip = max_skip(self.stage, epoch, self.num_epochs)
         return dataset.sample((index - start) % len(dataset), rng, skip)
 
 
@@ -145,76 +145,6 @@ def static_sets(options: StageOptions) -> tuple[list[RepeatedSet], list[SetCount
     return sets, counts
 
 
-class VideoTree(NamedTuple):
-    """A tree of videos that a stage draws from."""
-
-    name: str
-    folder: Path
-    parameter: str  # the field of StageOptions that says where it lies
-    is_given: bool  # that field is set, so the tree must exist
-    repeats: int = 1
-    list_names: Callable[[Path], list[str] | None] | None = None  # which videos; None: all
-    bl30k: bool = False
-    skip_divisor: int = 1
-
-
-def video_trees(stage: int, options: StageOptions) -> list[VideoTree]:
-    """The trees that stage 1 or 2 draws from, whether they exist or not."""
-
-    def published(name: str, parameter: str, inside: str, **rules: Any) -> VideoTree:
-        """A published tree, which lies in a folder `inside` its root."""
-        root = getattr(options, parameter)
-        folder = Path(root or DEFAULT_ROOTS[parameter], inside)
-        return VideoTree(name, folder, parameter, root is not None, **rules)
-
-    if stage == 1:
-        trees = [published('BL30K', 'bl_root', '', bl30k=True)]
-    else:
-        trees = [
-            published('DAVIS', 'davis_root', '2017/trainval', repeats=5, list_names=davis_names),
-            # every fifth frame is annotated: a fifth of the distance in frames is as far in time
-            published('YouTube-VOS', 'yv_root', 'train_480p', skip_divisor=5),
-        ]
-    own = [VideoTree('own videos', Path(root), 'vos_root', True) for root in options.vos_root]
-    return trees + own
-
-
-def davis_names(folder: Path) -> list[str] | None:
-    """The training videos of a DAVIS 2017 tree; None for all.
-
-    Those in train.txt; without that list, all but those in val.txt.
-    """
-    lists = folder / 'ImageSets' / '2017'
-    train, val = lists / 'train.txt', lists / 'val.txt'
-    if train.is_file():
-        return read_list(train)
-    held_out = set(read_list(val)) if val.is_file() else set()
-    names = set(video_names(tree_folders(folder)[0]))
-    return sorted(names - held_out) if held_out < names else None
-
-
-def check_trees(stage: int, trees: Sequence[VideoTree]) -> None:
-    """Raise UserError if a tree that was given is absent, or a default one while none was given."""
-    absent = [tree for tree in trees if not tree.folder.is_dir()]
-    for tree in absent:
-        if tree.is_given:
-            problem = f'no such folder to read {tree.name} from'
-            raise UserError(f'{tree.folder}: {problem}', parameter=tree.parameter)
-    if len(absent) == len(trees):
-        folders = ' and no '.join(f'{tree.folder} ({tree.name})' for tree in trees)
-        raise UserError(
-            f'nothing to train stage {stage} on: there is no {folders}; download the data, or '
-            'name a tree of your own',
-            parameter='vos_root',
-        )
-    if absent and not any(tree.is_given for tree in trees):
-        raise UserError(
-            f'{absent[0].folder}: no such folder to read {absent[0].name} from; name another, or '
-            'name only the sets that you have to train on those alone',
-            parameter=absent[0].parameter,
-        )
-
-
 def video_sets(stage: int, options: StageOptions) -> tuple[list[RepeatedSet], list[SetCount]]:
     """The sets of stage 1 or 2 that exist, and what is in all of them."""
     trees = video_trees(stage, options)
@@ -225,8 +155,7 @@ def video_sets(stage: int, options: StageOptions) -> tuple[list[RepeatedSet], li
     for tree in trees:
         count = SetCount(tree.name, tree.folder, 'videos')
         if tree.folder.is_dir():
-            names = tree.list_names(tree.folder) if tree.list_names else None
-            found = find_videos(tree.folder, names)
+            found = find_videos(tree.folder, tree.names())
             videos = VOSDataset(
                 found.videos,
                 crop=options.crop,
@@ -237,6 +166,7 @@ def video_sets(stage: int, options: StageOptions) -> tuple[list[RepeatedSet], li
             dataset = CompositeDataset(videos, cutouts) if cutouts else videos
             sets.append(RepeatedSet(dataset, tree.repeats))
             lacking = (
+                (found.num_unlisted, 'videos that are not listed left out'),
                 (found.num_short, 'videos of fewer than 3 frames left out'),
                 (found.num_without_mask, 'frames without a mask left out'),
             )

@@ -1,4 +1,10 @@
-"""Stage 0: three views of one image and its object, as if they were frames of a short video."""
+"""Stage 0: three views of one image and its object, as if they were frames of a short video.
+
+Differences from the published code, which gives the network masks with soft borders (2.6 % of their
+pixels lie between 0.01 and 0.99) and thresholds them at 0.5 for the loss and the IoU only: masks
+are hard here (`read_foreground`). Zooms are bicubic (`StaticDataset.sample`), not nearest
+neighbour. Warps are cubic and filled with the mean colour (`dataset.tps`), not linear and black.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +45,7 @@ class StaticDataset:
         # views are drawn from the same distribution
         size = size_for_network(image_path, mask.shape, self.short_side)
         image, mask = resize(image, size), resize(mask, size)
-        zoom = Affine.sample(rng, scale=(0.8, 1.5))
+        zoom = Affine.sample(rng, scale=(0.8, 1.5))  # bicubic; published: nearest neighbour
         image, mask = zoom(image), zoom(mask)
         if rng.random() < 0.5:
             image, mask = flip(image), flip(mask)
@@ -75,7 +81,7 @@ def read_foreground(path: Path) -> np.ndarray:
     """Read the mask of one object: uint8 (H, W) of 0 and 1, and VOID in indexed files.
 
     Grey and RGB masks are cut at half of white. Indexed ones, and grey ones without a bright pixel,
-    hold ids; any id is the object.
+    hold ids; any id is the object. The published code thresholds later: see the top of this file.
     """
     with open_image(path) as image:
         image = ImageOps.exif_transpose(image)

@@ -206,13 +206,18 @@ def adjust_contrast(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def blend_with(image: np.ndarray, value: float, factor: float) -> np.ndarray:
-    """factor * image + (1 - factor) * value, rounded and clipped."""
+    """factor * image + (1 - factor) * value, rounded and clipped.
+
+    The published code truncates, in each of about six blends per frame: its training images are
+    darker by 2.7 grey levels on average, and more of their channels are exactly 0 (4.3 % against
+    1.4 %). In evaluation, its images have no such shift, so it is left out here.
+    """
     table = factor * np.arange(256) + (1 - factor) * value
     return cv2.LUT(image, table.round().clip(0, 255).astype(np.uint8))
 
 
 def adjust_saturation(image: np.ndarray, factor: float) -> np.ndarray:
-    """Move all colours away from their grey (factor > 1) or towards it."""
+    """Move all colours away from their grey (factor > 1) or towards it; see `blend_with`."""
     return cv2.addWeighted(image, factor, grey_to_rgb(to_grey(image)), 1 - factor, 0)
 
 

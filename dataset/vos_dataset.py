@@ -221,6 +221,7 @@ class FoundVideos(NamedTuple):
     videos: list[TrainingVideo]
     num_short: int  # number of videos left out because they have fewer than NUM_FRAMES frames
     num_without_mask: int  # number of frames left out because they have no mask
+    num_unlisted: int  # number of videos left out because they were not asked for
 
 
 def find_videos(root: Path, names: Sequence[str] | None = None) -> FoundVideos:
@@ -232,7 +233,9 @@ def find_videos(root: Path, names: Sequence[str] | None = None) -> FoundVideos:
     images, annotations = tree_folders(root)
     videos, num_short, num_without_mask = [], 0, 0
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for name in video_names(images) if names is None else names:
+    present = video_names(images)
+    chosen = present if names is None else names
+    for name in chosen:
         found = match_frames(images / name, annotations / name)
         if found.without_frame:
             mask = annotations / name / found.without_frame[0]
@@ -247,4 +250,4 @@ def find_videos(root: Path, names: Sequence[str] | None = None) -> FoundVideos:
         videos.append(TrainingVideo(name, frames, masks))
     if not videos:
         raise UserError(f'{images}: no video has {NUM_FRAMES} or more frames with masks')
-    return FoundVideos(videos, num_short, num_without_mask)
+    return FoundVideos(videos, num_short, num_without_mask, len({*present} - {*chosen}))

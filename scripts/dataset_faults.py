@@ -28,6 +28,7 @@ class Findings(NamedTuple):
 
     faults: list[Fault]
     num_masks: int  # read
+    num_blank: int = 0  # masks of a video that show no object; evaluations memorise such frames
 
 
 def find_tree(folder, required):
@@ -71,17 +72,19 @@ def check_video_tree(tree, num_workers=None):
 
 def report(faults, findings, title):
     """Collect findings and print all faults, also when interrupted: it may have taken hours."""
-    num_masks = 0
+    num_masks = num_blank = 0
     try:
         for found in findings:
             faults += found.faults
             num_masks += found.num_masks
+            num_blank += found.num_blank
     finally:
         for fault in faults:
             print(f'{fault.kind + ":":12}{fault.what}')
         number = Counter(fault.kind for fault in faults)
         counts = ', '.join(f'{number[kind]} {kind}' for kind in KINDS)
-        print(f'{title}, {num_masks} masks read: {counts}')
+        blank = f', {num_blank} of them without objects' if num_blank else ''
+        print(f'{title}, {num_masks} masks read{blank}: {counts}')
     return not faults
 
 
@@ -128,7 +131,7 @@ def check_video(folders):
 
 def check_frames(images, masks):
     """Read frames and masks of one video -> Findings."""
-    faults, size, shows_objects, num_masks = [], None, False, 0
+    faults, size, num_masks, num_blank = [], None, 0, 0
     for image_path, mask_path in zip(images, masks, strict=True):
         mask, found = read_files(image_path, mask_path, load_mask)
         faults += found
@@ -138,8 +141,8 @@ def check_frames(images, masks):
         if mask.shape != size:
             what = f'{image_path}: {describe(mask.shape)}, those before it {describe(size)}'
             faults.append(Fault('mismatched', what))
-        shows_objects |= bool(mask.any())
+        num_blank += not mask.any()
         num_masks += 1
-    if num_masks and not shows_objects:
+    if 0 < num_masks == num_blank:
         faults.append(Fault('empty', f'{masks[0].parent}: no mask in it shows an object'))
-    return Findings(faults, num_masks)
+    return Findings(faults, num_masks, num_blank)

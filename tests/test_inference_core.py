@@ -105,10 +105,25 @@ def test_a_known_id_without_pixels_is_left_unchanged(network):
     assert torch.equal(*results)
 
 
-def test_an_empty_mask_changes_nothing(network):
+def test_an_empty_mask_is_memorised_for_good_as_published(network):
+    images, masks = frames()
+    annotations = {0: masks[0], 3: 0 * masks[3]}
+    options = {'mem_every': 4, 'top_k': None}
+    _, expected = reference.propagate(network, images, annotations, **options)
+    core, kept = InferenceCore(network, **options), []
+    for t, image in enumerate(images):
+        prob = core.step(image, annotations.get(t))
+        torch.testing.assert_close(prob, expected[t], atol=1e-4, rtol=0)
+        kept += [core.last_kept.index] if core.last_kept else []
+    assert kept == [0, 3], 'and the next one would be 7'
+    without = run(InferenceCore(network, **options), images, {0: masks[0]})
+    assert not torch.equal(without[-1], prob)
+
+
+def test_an_empty_mask_before_the_first_object_says_nothing(network):
     images, masks = frames(4)
-    with_empty = run(InferenceCore(network), images, {0: masks[0], 2: 0 * masks[2]})
-    without = run(InferenceCore(network), images, {0: masks[0]})
+    with_empty = run(InferenceCore(network), images, {0: 0 * masks[0], 1: masks[1]})
+    without = run(InferenceCore(network), images, {1: masks[1]})
     assert all(torch.equal(a, b) for a, b in zip(with_empty, without, strict=True))
 
 

@@ -26,10 +26,28 @@ def refused(stage, **fields):
 
 def test_max_skip_by_hand():
     """Stage 1 with 10 epochs, stage 2 with 20."""
-    assert [max_skip(1, e / 10) for e in range(10)] == [5, 10, 15, 20, 25, 25, 25, 25, 5, 5]
-    stage_2 = [max_skip(2, e / 20) for e in range(20)]
+    assert [max_skip(1, e, 10) for e in range(10)] == [5, 10, 15, 20, 25, 25, 25, 25, 5, 5]
+    stage_2 = [max_skip(2, e, 20) for e in range(20)]
     assert stage_2 == [5, 5, 10, 10, 15, 15, 20, 20, *[25] * 10, 5, 5]
-    assert max_skip(2, 0.85) == 25 and max_skip(1, 0.85) == SKIPS[-1]
+    assert max_skip(2, 17, 20) == 25 and max_skip(1, 17, 20) == SKIPS[-1]
+
+
+@pytest.mark.parametrize(
+    'stage, num_epochs, changes',
+    [
+        (1, 134, {13: 10, 27: 15, 40: 20, 54: 25, 107: 5}),
+        (2, 319, {32: 10, 64: 15, 96: 20, 128: 25, 287: 5}),
+        (1, 45, {4: 10, 9: 15, 14: 20, 18: 25, 36: 5}),  # 4.5 and 13.5 go to the even number
+        (2, 1, {0: 25}),  # 0.1 to 0.4 of an epoch round to none
+    ],
+)
+def test_max_skip_changes_at_rounded_epochs(stage, num_epochs, changes):
+    """134 and 319 epochs are those of the published training on all videos."""
+    skips = [max_skip(stage, e, num_epochs) for e in range(num_epochs)]
+    before = [0 if 0 in changes else 5, *skips]
+    assert {
+        e: new for e, (old, new) in enumerate(zip(before, skips, strict=False)) if new != old
+    } == changes
 
 
 def test_samples_do_not_depend_on_the_number_of_workers(tmp_path):
@@ -159,6 +177,41 @@ def test_davis_takes_the_training_videos(tmp_path):
     (lists / 'train.txt').write_text('c\nz\n')
     with pytest.raises(UserError, match=r'z: cannot be read \(No such file'):
         names()
+
+
+def youtube_names(root, listed):
+    """The names of the videos that stage 2 takes, given the content of a yv_list."""
+    (root / 'list.txt').write_text(listed)
+    own = [root / 'YouTube' / 'train_480p']
+    stage = build_stage(
+        2, yv_root=root / 'YouTube', yv_list=root / 'list.txt', vos_root=own, crop=CROP
+    )
+    assert [len(part) for part in stage.datasets][1] == 4, 'the list is for YouTube-VOS alone'
+    return [video.name for video in stage.datasets[0].videos], stage.counts[1].notes
+
+
+def test_youtube_vos_takes_the_listed_videos(tmp_path):
+    own_tree(tmp_path / 'YouTube' / 'train_480p', lengths=(3, 4, 5, 3))
+    assert youtube_names(tmp_path, 'd\nb\n\n') == (
+        ['b', 'd'], ('2 videos that are not listed left out',),
+    )  # fmt: skip
+    assert youtube_names(tmp_path, 'a\r\nb\r\nc\r\nd') == ([*'abcd'], ())
+    with pytest.raises(UserError, match=r'list.txt: names x, which is not in .*2 such names') as e:
+        youtube_names(tmp_path, 'a\ny\nx\n')
+    assert e.value.parameter == 'yv_list'
+    with pytest.raises(UserError, match='lists a video twice'):
+        youtube_names(tmp_path, 'a\na\n')
+
+
+def test_a_list_needs_its_tree(tmp_path, monkeypatch):
+    """Even if another set is given, which lets default trees be absent."""
+    (tmp_path / 'here').mkdir()
+    monkeypatch.chdir(tmp_path / 'here')
+    error = refused(2, yv_list='list.txt', vos_root=[own_tree(tmp_path / 'own')])
+    assert 'train_480p: no such folder to read YouTube-VOS from' in str(error)
+    own_tree(tmp_path / 'YouTube' / 'train_480p')
+    error = refused(2, yv_list='list.txt', vos_root=[tmp_path / 'own'])
+    assert 'list.txt: no such file' in str(error)
 
 
 def test_an_absent_root_is_named_with_its_parameter(tmp_path, monkeypatch):

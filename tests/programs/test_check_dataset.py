@@ -91,14 +91,19 @@ def test_every_fault_in_videos_is_listed(tmp_path, capsys):
     ):
         assert any(line.startswith(kind) and words in line for line in faults), words
     assert len(faults) == 9
-    assert counts == '9 videos, 29 masks read: 2 unreadable, 5 mismatched, 1 empty, 1 too short'
+    assert counts == (
+        '9 videos, 29 masks read, 4 of them without objects: '
+        '2 unreadable, 5 mismatched, 1 empty, 1 too short'
+    )
 
 
-def test_a_frame_without_objects_is_no_fault(tmp_path, capsys):
+def test_a_frame_without_objects_is_counted_and_no_fault(tmp_path, capsys):
     masks = np.ones((4, 32, 40))
     masks[2] = 0
     write_videos(tmp_path, {'v': masks})
-    assert check(capsys, tmp_path, '--video')[0] == 0
+    code, faults, counts = check(capsys, tmp_path, '--video')
+    assert (code, faults) == (0, [])
+    assert counts.startswith('1 videos, 4 masks read, 1 of them without objects: 0 unreadable')
 
 
 @pytest.mark.parametrize('options', [[], ['--video'], ['--static']])

@@ -245,6 +245,7 @@ def test_an_unreadable_frame_is_named(data, tmp_path, capsys):
         (['--load_network', 'a', '--load_model', 'b'], 'give one of them'),
         (['--ema', '1'], '--ema 1.0: must lie between 0 and 1'),
         (['--paste', 'gone'], 'gone: no such folder'),
+        (['--stage', '1', '--yv_list', 'list.txt'], '--yv_list: for stage 2 only'),
     ],
 )
 def test_mistakes_are_reported_in_one_line(data, capsys, more, words):

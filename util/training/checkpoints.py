@@ -24,8 +24,8 @@ except ImportError:  # GitPython also raises this if there is no git program
 RESTORED = ('lr', 'key_lr', 'steps', 'gamma', 'weight_decay')
 # Options that must stay the same for a resumed training to continue exactly.
 BINDING = (
-    'batch_size', 'crop', 'short_side', 'paste', 'seed', 'amp', 'train_bn', 'clip_grad', 'ema',
-    'bootstrap', *RESTORED,
+    'batch_size', 'crop', 'short_side', 'paste', 'yv_list', 'seed', 'amp', 'train_bn', 'clip_grad',
+    'ema', 'bootstrap', *RESTORED,
 )  # fmt: skip
 
 

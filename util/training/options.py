@@ -47,6 +47,7 @@ class TrainingOptions:
     bl_root: Path | None
     yv_root: Path | None
     davis_root: Path | None
+    yv_list: Path | None
     vos_root: tuple[Path, ...]
     crop: int
     short_side: int | None
@@ -117,6 +118,7 @@ def add_start(add: Callable) -> None:
 def add_data(add: Callable) -> None:
     for name, folder in DEFAULT_ROOTS.items():
         add(f'--{name}', type=Path, help=f'folder of the published set ({folder})')
+    add('--yv_list', type=Path, help='names of the YouTube-VOS videos to use, one a line (all)')
     add('--vos_root', type=Path, action='append', default=[], help='your own videos; repeatable')
     add('--crop', **INT, least=32, most=MAX_SIDE, default=384, help='side of a crop (384)')
     add('--short_side', **INT, least=32, most=MAX_SIDE, help='scale frames to this size first')
@@ -184,6 +186,8 @@ def check(options: TrainingOptions) -> None:
         raise UserError(f'--ema {options.ema}: must lie between 0 and 1')
     if options.paste and options.stage == 0:
         raise UserError('--paste: for stages 1 and 2 only; stage 0 trains on single objects')
+    if options.yv_list and options.stage != 2:
+        raise UserError('--yv_list: for stage 2 only; no other stage reads YouTube-VOS')
     if options.load_network and options.load_model:
         raise UserError('--load_network and --load_model: give one of them')
     if not options.id.replace('_', '').replace('-', '').replace('.', '').isalnum():
