@@ -1,4 +1,4 @@
-"""Propagation through one video, frame by frame: the library's front door.
+"""Propagation through one video, frame by frame: the main entry point of the library.
 
     network = load_for_inference()
     core = InferenceCore(network)
@@ -187,7 +187,7 @@ class InferenceCore:
                 keep = (self.index - self._last_annotated) % self.mem_every == 0
                 self._previous = PreviousFrame(image, prob, keep, annotation is not None)
             self.index += 1
-        return unpad(prob, pads).clone()  # outside inference mode, so that it can be changed
+        return unpad(prob, pads).clone()  # outside inference mode, so that callers can modify it
 
     @torch.inference_mode()
     def to_mask(self, prob: torch.Tensor, size: Sequence[int] | None = None) -> np.ndarray:
@@ -200,7 +200,7 @@ class InferenceCore:
         Returns:
             uint8 (height, width); 0 is the background.
         """
-        # max(...).indices, because argmax is far slower
+        # max(...).indices is far faster than argmax
         channels = resize(prob, size or prob.shape[-2:]).max(0).indices
         ids = torch.tensor([0, *self.object_ids], dtype=torch.uint8, device=prob.device)
         return ids[channels].cpu().numpy()
@@ -306,7 +306,7 @@ class InferenceCore:
 
 
 def check_values(index: int, image: torch.Tensor) -> None:
-    """Raise UserError unless an image is uint8, or float with values as [0, 1] leaves them.
+    """Raise UserError unless an image is uint8, or float with values in about [0, 1].
 
     Bicubic scaling overshoots that range by up to 0.45.
     """
@@ -319,8 +319,8 @@ def check_values(index: int, image: torch.Tensor) -> None:
             return
         found += f' from {low:.4g} to {high:.4g}'
     raise UserError(
-        f'frame {index}: an image must be uint8, or float in [0, 1], not {found}; divide values up '
-        'to 255 by 255, and do not subtract a mean'
+        f'frame {index}: an image must be uint8, or float in [0, 1], not {found}; divide 8-bit '
+        'values by 255, and do not subtract a mean'
     )
 
 

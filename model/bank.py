@@ -17,23 +17,23 @@ FRAMES_PER_BLOCK = 8  # 33 MB per object at 480p; on a CPU, pages not yet writte
 class KeptFrame(NamedTuple):
     """A frame that stays in memory, with everything another run needs to continue after it."""
 
-    index: int  # type: ignore[assignment]  # which `step` call produced the frame, from 0
+    index: int  # type: ignore[assignment]  # index of its `step` call, counting from 0
     annotated: bool
     object_ids: list[int]
-    slots: list[int | None]  # its slot in the memory of each object; None if that did not keep it
+    slots: list[int | None]  # its slot in the memory of each object; None where it is not kept
     keys: Tensor  # K, CK, h, w
     values: Tensor  # K, CV, h, w
 
 
 class ObjectMemory:
-    """Keys and values of one object, for all kept frames and, if it is not kept, the previous one.
+    """Keys and values of one object in all kept frames and in the previous frame, kept or not.
 
     Each frame occupies a slot: h*w rows of a block, in the layout that `model.memory.read` expects.
     When the last block is full, a new one is added, so nothing is ever copied or concatenated.
 
     Arguments:
         max_frames: maximum number of kept frames; None for no limit. Annotated frames are always
-            kept, even beyond it.
+            kept, even beyond this limit.
     """
 
     def __init__(self, max_frames: int | None = None) -> None:
@@ -74,7 +74,7 @@ class ObjectMemory:
             blocks[number][place] = rows
         self.temporary = not keep
         if keep:
-            self.kept.pop(slot, None)  # so that the slot becomes the last, newest entry
+            self.kept.pop(slot, None)  # so that the slot becomes the newest entry
             self.kept[slot] = annotated
 
     def read(self, query_key: Tensor, **options: Any) -> Tensor:
@@ -92,7 +92,7 @@ class ObjectMemory:
 
 
 class MemoryBank:
-    """The memories of all objects. An object that appears late has memories of fewer frames."""
+    """The memories of all objects. An object that appears late has a memory of fewer frames."""
 
     def __init__(self, max_frames: int | None = None) -> None:
         self.max_frames = max_frames

@@ -129,7 +129,7 @@ def part_scores(
 ) -> Tensor:
     """Compute the scores of one part of the memory; their softmax is the affinity.
 
-    The Gaussian of kernelized memory is applied here by adding its logarithm: multiplied in, it
+    The Gaussian of kernelized memory is applied here by adding its logarithm: as a factor, it
     would underflow far from the centre and leave all those positions tied at zero.
 
     Arguments:
@@ -221,11 +221,11 @@ def top_of_parts(scores: Iterable[Tensor], top_k: int) -> tuple[Tensor, Tensor]:
 def sum_of_rows(weights: Tensor, index: Tensor, values: Sequence[Tensor]) -> Tensor:
     """Weighted sum of k value rows per query position.
 
-    A matrix product would multiply nearly all rows by zero; this adds only the k rows in question.
+    A matrix product would multiply nearly all rows by zero; this adds up only the k chosen rows.
 
     Arguments:
         weights: (M, k).
-        index: (M, k), numbers of rows, counted through all blocks.
+        index: (M, k), row numbers, counted across all blocks.
         values: blocks (n, CV).
     Returns:
         (M, CV).
