@@ -1,4 +1,4 @@
-"""Propagation through one video, frame by frame: the library's front door.
+"""Propagation through one video, frame by frame: the main entry point of the library.
 
     network = load_for_inference()
     core = InferenceCore(network)
@@ -190,7 +190,7 @@ class InferenceCore:
                     image, list(self.object_ids), prob[1:], keep, annotation is not None
                 )
             self.index += 1
-        return unpad(prob, pads).clone()  # outside inference mode, so that it can be changed
+        return unpad(prob, pads).clone()  # outside inference mode, so that callers can modify it
 
     @torch.inference_mode()
     def memorize(
@@ -250,7 +250,7 @@ class InferenceCore:
         Returns:
             uint8 (height, width); 0 is the background.
         """
-        # max(...).indices, because argmax is far slower
+        # max(...).indices is far faster than argmax
         channels = resize(prob, size or prob.shape[-2:]).max(0).indices
         ids = torch.tensor([0, *self.object_ids], dtype=torch.uint8, device=prob.device)
         return ids[channels].cpu().numpy()

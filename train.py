@@ -25,7 +25,7 @@ def train(training, options):
         batch = training.next_batch()
         # 2. Segment it, and update the weights.
         results = training.step(batch)
-        # 3. Log loss and IoU and, from time to time, pictures of the masks.
+        # 3. Log loss and IoU and, from time to time, images with the masks.
         training.report(batch, results)
         # 4. Score the network on validation videos, and save it if it is the best so far.
         if training.videos and training.is_due(options.validate_every):

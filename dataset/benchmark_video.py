@@ -26,19 +26,20 @@ class BenchmarkVideo(NamedTuple):
     ground_truth: dict[str, Path] | None  # masks of all frames by file name; None if not public
     required: list[str]  # names of the frames whose masks an evaluation server asks for
     binary: bool = False  # one object: any id is foreground
-    short_side: int | None = None  # what the network gets; None keeps the size
+    short_side: int | None = None  # of frames for the network; None keeps the size
     resize: Callable[[torch.Tensor, Size], torch.Tensor] | None = None  # None: resize_image
-    late: dict[Path, set[int]] | None = None  # by mask, the only objects that start from it
+    late: dict[Path, set[int]] | None = None  # added mask -> objects that start there
 
     def with_late_objects(self) -> 'BenchmarkVideo':
-        """Start the objects that the masks lack where ground truth first shows them.
+        """Start objects that are missing from the masks where the ground truth first shows them.
 
-        YouTube-VOS gives the masks of such objects; DAVIS, in which there are none, only that of
-        the first frame. Of an added mask nothing but the new objects is read.
+        YouTube-VOS provides a mask wherever an object first appears. DAVIS itself has no such
+        objects, and provides only the mask of the first frame. From each mask added here, only the
+        new objects are read.
         """
         by_stem = {path.stem: path for path in (self.ground_truth or {}).values()}
         if not {*self.masks.values()} <= {*by_stem.values()}:
-            return self  # no ground truth, or one with other ids than the masks
+            return self  # the masks are not part of the ground truth, whose ids may differ
         paths = [by_stem[frame.stem] for frame in self.frames]
         with ThreadPoolExecutor() as pool:
             ids = list(pool.map(self._ids, paths))
@@ -51,16 +52,16 @@ class BenchmarkVideo(NamedTuple):
         return self._replace(masks=masks, late=late)
 
     def notes(self) -> list[str]:
-        """A sentence on each late object."""
+        """A note on each late object."""
         return [
-            f'{self.name}: the first mask lacks object {number}; it starts at frame {path.stem}, '
-            'where ground truth first shows it'
+            f'{self.name}: object {number} is missing from the first mask; it starts at frame '
+            f'{path.stem}, where the ground truth first shows it'
             for path, ids in (self.late or {}).items()
             for number in sorted(ids)
         ]
 
     def open(self, num_workers: int = 2) -> Video:
-        """The frames from the first mask on."""
+        """Open the video at its first mask."""
         source = ImageFolder(self.frames)
         source.num_workers = num_workers
         return Video(
@@ -84,7 +85,7 @@ class BenchmarkVideo(NamedTuple):
         return mask
 
     def _ids(self, path: Path) -> set[int]:
-        """The ids in a mask; none if it cannot be read, which only matters if it is used."""
+        """The ids in a mask; none if it cannot be read, which is reported only if it is used."""
         with contextlib.suppress(UserError):
             return {*np.unique(self._load(path)).tolist()} - {0}
         return set()

@@ -1,4 +1,4 @@
-"""Which frame of a user's clip a mask belongs to: its name says so."""
+"""Matching the masks of a user's clip to its frames by name."""
 
 import os
 import re
@@ -12,26 +12,26 @@ from dataset.layout import left_out, list_images
 from util.errors import UserError
 from util.images import JPEG_SUFFIXES, SUFFIXES
 
-# Frame numbers, as tools write them: 7, frame_000007, 00007_mask, and mask_007, but not mask7.
+# Frame numbers as tools write them: 7, frame_000007, 00007_mask, and mask_007, but not mask7.
 MASK_WORD = r'(?:mask|label|seg|gt|annotation)s?'
 NUMBERED = re.compile(
     rf'(?:(?:frame|image|img)[ _.-]*|{MASK_WORD}[ _.-]*(?=\d{{3}}))?(\d+)(?:[ _.-]*{MASK_WORD})?',
     re.IGNORECASE,
 )
-# Of a single mask, fewer names mean a frame: img_0001.png may be named after its video.
+# Stricter, for a single mask: img_0001.png may be named after its video.
 NUMBERED_ALONE = re.compile(rf'(?:frame[ _.-]*)?(\d+)(?:[ _.-]*{MASK_WORD})?', re.IGNORECASE)
 ANNOTATIONS = ('.json', '.xml', '.txt', '.csv', '.npy', '.npz', '.mat', '.pkl', '.zip')
 
 
 class MasksByFrame(NamedTuple):
-    """Masks by the index of their frame, in order, and sentences to tell the user."""
+    """Masks by the index of their frame, in order, and messages for the user."""
 
     paths: dict[int, Path]
     notes: list[str]
 
 
 class FrameNames:
-    """Finds frames by name: by the same name or, where names are numbers, the same number."""
+    """Finds the frame with a given name or, where names are numbers, the same number."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
@@ -47,7 +47,7 @@ class FrameNames:
         return int(found[1]) if found else None
 
     def find(self, name: str, pattern: re.Pattern[str] = NUMBERED) -> int | None:
-        """The index of the frame that a mask's name means; None if it means none."""
+        """The index of the frame that a mask is named after; None if there is none."""
         for exact in (name, plain(name)):
             if exact in self.index_of:
                 return self.index_of[exact]
@@ -56,7 +56,7 @@ class FrameNames:
 
 
 def around_numbers(names: Sequence[str]) -> tuple[str, str]:
-    """What all names begin with and end with, up to the numbers in which they differ."""
+    """The prefix and the suffix that all names share around the numbers in which they differ."""
     if len(names) < 2:
         return '', ''
     backwards = [name[::-1] for name in names]
@@ -65,7 +65,7 @@ def around_numbers(names: Sequence[str]) -> tuple[str, str]:
 
 
 def plain(name: str) -> str:
-    """A name without the suffix of the image that it was made for: 00000.jpg of 00000.jpg.png."""
+    """Remove an image suffix from a name: a mask 00000.jpg.png has the name 00000.jpg."""
     stem, suffix = os.path.splitext(name)
     return stem if suffix.lower() in SUFFIXES else name
 
@@ -85,13 +85,14 @@ def check_name(path: Path, names: Sequence[str], first: int) -> None:
 def masks_by_name(
     folder: Path, names: Sequence[str], indices: range, *, is_counted: bool = False
 ) -> MasksByFrame:
-    """The masks in a folder by the index of their frame.
+    """Match the masks in a folder to the frames of a video.
 
     Arguments:
-      names: those of all frames of the video.
-      indices: the frames that are chosen; a mask for another frame inside their range is refused.
-      is_counted: the frames were counted from 0, as they have no names of their own. Masks may then
-        be counted from 1: if none is 0 and the last one would be a frame too far.
+        folder: the folder of the masks.
+        names: the names of all frames of the video.
+        indices: the chosen frames; a mask for a frame skipped between them is rejected.
+        is_counted: the frames have no names of their own and were counted from 0. Masks are taken
+            to count from 1 if none is 0 and the last one would be one frame too far.
     """
     check_annotations(folder)
     frames, files = FrameNames(names), list_images(folder)
@@ -104,17 +105,17 @@ def masks_by_name(
             index = number - 1
         if index is None or index >= len(names):
             raise UserError(
-                f'{file}: a mask for a frame that is not there; frames are named {names[0]} to '
-                f'{names[-1]}, and each takes one mask, which shows all objects'
+                f'{file}: a mask for a frame that does not exist; frames are named {names[0]} to '
+                f'{names[-1]}, and each takes one mask that shows all objects'
             )
         if index in indices:
             if index in masks:
                 both = f'{masks[index].name} and {file.name}'
-                raise UserError(f'{folder}: {both} are masks for one frame; remove one')
+                raise UserError(f'{folder}: {both} are masks for the same frame; remove one')
             masks[index] = file
         elif index in range(indices.start, indices.stop):
             raise UserError(
-                f'{file}: a stride of {indices.step} leaves out its frame; choose a stride and a '
+                f'{file}: a stride of {indices.step} skips its frame; choose a stride and a '
                 'start that include it, or remove the mask',
                 parameter='stride',
             )
@@ -128,12 +129,12 @@ def masks_by_name(
     first, file = next(iter(masks.items()))
     meant = f'{file} is for frame {names[first]}'
     if counts_from_1:
-        notes.append(f'{meant}, as the masks count from 1')
+        notes.append(f'{meant}, because masks are counted from 1')
     elif is_counted and first > indices[0]:
         before = [names[indices[0]], names[first - indices.step]]
         notes.append(
-            f'{meant}, as frames count from 0; before it, a forward pass gives none to '
-            f'{" to ".join(dict.fromkeys(before))}'
+            f'{meant}, because frames are counted from 0; a forward pass writes no masks for '
+            f'earlier frames ({" to ".join(dict.fromkeys(before))})'
         )
     elif file.stem != names[first] and not file.stem.isdecimal():
         notes.append(meant)
@@ -150,23 +151,23 @@ def check_annotations(folder: Path) -> None:
         if suffix.lower() in ANNOTATIONS:
             if photographs := pictures & {stem + jpeg for jpeg in JPEG_SUFFIXES}:
                 raise UserError(
-                    f'{folder}: {min(photographs)} is a picture and {name} its annotation, which '
-                    f'is not read; {remedy}'
+                    f'{folder}: {min(photographs)} is a photograph, and its annotation {name} '
+                    f'cannot be read; {remedy}'
                 )
             if not pictures:
-                raise UserError(f'{folder}: no images in it, and {name} is not read; {remedy}')
+                raise UserError(f'{folder}: no images in it, and {name} cannot be read; {remedy}')
     folders = [name for name in names if (folder / name).is_dir()]
     if folders and not pictures:
         raise UserError(
-            f'{folder}: no images in it, but folders ({folders[0]}); name one of them or, if each '
+            f'{folder}: no images in it, only folders ({folders[0]}); pass one of them or, if each '
             'holds one object, merge their masks into one PNG per frame'
         )
 
 
 def check_is_image(path: Path) -> None:
-    """Raise UserError for a file of annotations that are not an image, by its suffix."""
+    """Raise UserError if the suffix of an annotation file shows that it is not an image."""
     if path.suffix.lower() in ANNOTATIONS:
         raise UserError(
-            f'{path}: {path.suffix} files are not read as masks; export it as an indexed, grey or '
-            'RGB PNG that shows all objects'
+            f'{path}: {path.suffix} files cannot be read as masks; export it as an indexed, grey '
+            'or RGB PNG that shows all objects'
         )

@@ -1,6 +1,6 @@
 """Where the frames of a video come from: an image folder, a video file or a camera.
 
-Frames are pictures: uint8 arrays (H, W, 3), RGB. They are read lazily, in threads.
+Frames are read lazily, in threads, as uint8 arrays (H, W, 3), RGB.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,12 +25,16 @@ MAX_CAMERAS = 1000
 
 
 class Source(Protocol):
-    """What `dataset.video.Video` reads from.
+    """The source of the frames of a `dataset.video.Video`.
 
-    size: (height, width) of every frame. pixel_shape: width of a pixel by its height. names: one
-    per frame; empty for a live source, whose frames are not known in advance. num_workers: how
-    many threads may read at once. notes: sentences to tell the user; reading may add to them.
-    times: when frames are shown, in seconds, if the source says so; known once they are read.
+    Attributes:
+        size: (height, width) of every frame.
+        pixel_shape: width of a pixel divided by its height.
+        names: one per frame; empty for a live source, whose frames are not known in advance.
+        num_workers: how many threads may read at once.
+        notes: messages for the user; reading may add to them.
+        times: frame index -> when it is shown, in seconds, if the source states it; known once the
+            frame has been read.
     """
 
     size: Size
@@ -56,21 +60,23 @@ def open_source(spec: str | Path, mask: str | Path | None = None) -> Source:
     path, mask = Path(spec), mask and Path(mask)
     if path.is_dir():
         if mask and mask.is_dir() and mask.samefile(path):
-            raise UserError(f'{path}: frames and masks in one folder; move the masks to their own')
+            raise UserError(f'{path}: holds frames and masks; move the masks to another folder')
         source = ImageFolder(list_images(path, mask or None))
         source.notes = [*left_out(path), *source.notes]
         return source
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
-            raise UserError(f'{path}: a single image; give a video, or the folder of all images')
+            raise UserError(f'{path}: a single image; give a video, or a folder of images')
         return VideoFile(path)
     if str(spec).isdecimal() and int(str(spec)) < MAX_CAMERAS:
         return Camera(int(str(spec)))
-    raise UserError(f'{spec}: no such file or folder; give a video, a folder of images or a camera')
+    raise UserError(
+        f'{spec}: no such file or folder; give a video, an image folder or a camera number'
+    )
 
 
 class ImageFolder:
-    """Images as frames, named by their files. Headers are checked at once, pixels when read."""
+    """Images as frames, named after their files. Headers are checked at once, pixels when read."""
 
     is_live = False
     num_workers = 2
@@ -85,7 +91,7 @@ class ImageFolder:
         if self.num_bits < 16:
             folder = files[0].parent
             self.notes = [
-                f'{folder}: 16-bit images that use only {self.num_bits} bits are scaled up'
+                f'{folder}: its 16-bit images use only {self.num_bits} bits and are scaled up'
             ]
         self.names: Sequence[str] = [file.stem for file in files]
         self.fps = fps
@@ -103,7 +109,7 @@ class ImageFolder:
 
 
 class Camera:
-    """A live camera. Its frames end when it delivers no more."""
+    """A live camera, read until it delivers no more frames."""
 
     is_live = True
     names: Sequence[str] = ()
@@ -117,7 +123,7 @@ class Camera:
         self.capture = cv2.VideoCapture(number)
         picture = self._read()
         if picture is None:
-            raise UserError(f'camera {number}: delivers no image; is it connected and not in use?')
+            raise UserError(f'camera {number}: delivers no image; is it connected, and not in use?')
         self.size: Size = picture.shape[:2]
         self.fps = self.capture.get(cv2.CAP_PROP_FPS) or 25.0
 
@@ -137,8 +143,8 @@ class Camera:
 def unpack(source: VideoFile, indices: Iterable[int], folder: Path) -> ImageFolder:
     """Write frames of a video file as lossless images, so that they can be read in any order.
 
-    Returns a source with the names of `source`, which can read these indices only. Images that an
-    earlier call wrote are kept.
+    Returns a source with the names of `source`, which can only read these indices. Images written
+    by an earlier call are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     indices = sorted(indices)

@@ -36,7 +36,7 @@ from util.parallel import prefetch
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A frame, both resized for `InferenceCore.step` and in its original size."""
+    """A frame, both resized for `InferenceCore.step` and at its original size."""
 
     index: int  # position in the input, from 0
     name: str
@@ -48,7 +48,7 @@ class Frame:
 
 
 class Video:
-    """The frames of a source, in the order of `indices`. Threads decode them in advance.
+    """The frames of a source, in the order of `indices`. Threads decode them ahead of time.
 
     Arguments:
         source: where the frames come from.
@@ -84,10 +84,10 @@ class Video:
         return f'{index:05}' if self.is_live else self.source.names[index]
 
     def __iter__(self) -> Iterator[Frame]:
-        indices, again = itertools.tee(self.indices)
+        indices, to_read = itertools.tee(self.indices)
         jobs = (
             partial(self._load, index, job)
-            for index, job in zip(indices, self.source.jobs(again), strict=False)
+            for index, job in zip(indices, self.source.jobs(to_read), strict=False)
         )
         for index, picture, annotation in prefetch(jobs, self.source.num_workers):
             if picture is None:
@@ -105,7 +105,7 @@ class Video:
         return index, picture, annotation
 
     def _frame(self, index: int, picture: np.ndarray, annotation: np.ndarray | None) -> Frame:
-        """Make a frame of what was read, resized for the network.
+        """Build a frame, resized for the network, from the data that was read for it.
 
         This must not run in the reading threads: each of them would start its own OpenMP threads,
         which would compete with those of the network.
@@ -137,7 +137,7 @@ def open_video(spec: str | Path, masks: str | Path, *, short_side: int | None = 
         short_side: length in pixels to which the short side is scaled for the network (see
             `PropagationNetwork.short_side`); None keeps the original size.
     Raises:
-        UserError: something cannot be read, or the masks do not match the frames.
+        UserError: the frames or masks cannot be read, or do not match.
     """
     source = open_source(spec, masks)
     matched = match_masks(masks, source, all_indices(source))
@@ -179,7 +179,7 @@ def match_masks(
             check_name(path, source.names, indices[0])
         masks = {indices[0]: path}
     elif source.is_live:
-        raise UserError(f'{path}: for a camera, give a single mask, for its first frame')
+        raise UserError(f'{path}: a camera takes a single mask, for its first frame')
     else:
         is_counted = isinstance(source, VideoFile)
         masks, found = masks_by_name(path, source.names, indices, is_counted=is_counted)
@@ -188,13 +188,13 @@ def match_masks(
     notes += [*reader.notes, *check_sizes(masks.values(), reader, source)]
     empty = [mask for mask in masks.values() if not reader.ids[mask] and not keep_empty]
     if empty:
-        notes.append(f'{some(empty)}: shows no object, so it is ignored and nothing is corrected')
+        notes.append(f'{some(empty)}: no object in the mask, so it is ignored and corrects nothing')
     shown = {index: mask for index, mask in masks.items() if mask not in empty}
     return MatchedMasks(shown, reader, notes)
 
 
 def check_sizes(paths: Iterable[Path], reader: MaskReader, source: Source) -> Iterator[str]:
-    """Raise UserError for a mask of another size; yield a note on each that has to be scaled."""
+    """Raise UserError for a mask of another size; yield a note on each one to be scaled."""
     for path in paths:
         size = reader.sizes[path]
         if is_display_size(size, source):
@@ -207,9 +207,9 @@ def check_sizes(paths: Iterable[Path], reader: MaskReader, source: Source) -> It
 
 
 def is_display_size(size: Sequence[int], source: Source) -> bool:
-    """Whether a mask was drawn on frames with non-square pixels as players show them.
+    """Whether a mask has the size at which players show a video with non-square pixels.
 
-    They stretch either the width or the height; sizes may differ by a pixel, as in `check_fit`.
+    Players stretch either the width or the height; sizes may differ by a pixel, as in `check_fit`.
     """
     (height, width), shape = source.size, source.pixel_shape
     shown = [(height, round(width * shape)), (round(height / shape), width)]

@@ -21,12 +21,12 @@ CONTAINERS = (
     'mov,matroska,webm,avi,flv,gif,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,ogg,asf,mxf,nut,rm,dv,'
     'wtv,yuv4mpegpipe,wav,mp3,flac,aac'
 )
-REMEDY = 'get the whole file, or re-encode what there is'
-MAX_FPS = 240  # containers without a frame rate state their clock instead, 1000 for example
+REMEDY = 'get the whole file, or re-encode the part that can be read'
+MAX_FPS = 240  # containers without a frame rate state their clock rate instead, e.g. 1000
 
 
 class Matrix(NamedTuple):
-    """A display matrix: it takes a point (x, y) of the coded picture to (ax + cy, bx + dy)."""
+    """A display matrix, which maps a point (x, y) of the coded image to (ax + cy, bx + dy)."""
 
     a: int = 1
     b: int = 0
@@ -35,17 +35,17 @@ class Matrix(NamedTuple):
 
     @property
     def swaps_sides(self) -> bool:
-        """Whether width becomes height; angles are rounded to quarter turns."""
+        """Whether width and height are swapped; angles are rounded to quarter turns."""
         return abs(self.a) + abs(self.d) < abs(self.b) + abs(self.c)
 
 
 class VideoFile:
-    """A video file. Its frames are named by their number, the first is 00000.
+    """A video file. Its frames are named by number, starting with 00000.
 
-    notes: sentences to tell the user; reading damaged frames adds to them.
+    notes: messages for the user; reading damaged frames adds to them.
 
-    Packets are counted first, one for each frame. The count can be too high, because packets may
-    be damaged, or refer to frames before the start; the decoder has the last word.
+    At first, frames are counted by their packets. The count can be too high, because packets may be
+    damaged or refer to frames before the start; only decoding shows the true number.
     """
 
     is_live = False
@@ -63,7 +63,7 @@ class VideoFile:
             matrix = display_matrix(first) or Matrix()
             self.size: Size = upright(first, matrix).shape[:2]
             shape = stream.sample_aspect_ratio or Fraction(1)
-            self.pixel_shape = 1 / shape if matrix.swaps_sides else shape  # width by height
+            self.pixel_shape = 1 / shape if matrix.swaps_sides else shape  # width / height
             self.time_base = stream.time_base
         self.times: dict[int, Fraction] = {}
         num_frames, self.fps = self._count()
@@ -72,7 +72,7 @@ class VideoFile:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-        """Container and video stream, closed at the end; FFmpeg's errors become UserError."""
+        """Open the container and its video stream; errors of FFmpeg become UserError."""
         try:
             # 'file:', so that a colon in the name is not read as a protocol
             with av.open(
@@ -80,11 +80,11 @@ class VideoFile:
             ) as container:
                 streams = [s for s in container.streams.video if not is_cover(s)]
                 if not streams:
-                    raise UserError(f'{self.path}: holds no video stream; give another file')
+                    raise UserError(f'{self.path}: holds no video stream; choose another file')
                 stream = max(streams, key=precedence)
                 if len(streams) > 1:
-                    chosen = f'that of {stream.width}x{stream.height} pixels is read'
-                    self._tell(f'{len(streams)} video streams, {chosen} (number {stream.index})')
+                    chosen = f'number {stream.index} ({stream.width}x{stream.height} pixels)'
+                    self._add_note(f'{len(streams)} video streams; {chosen} is read')
                 check_pixels(self.path, (stream.width, stream.height))
                 stream.codec_context.options = {'max_pixels': str(MAX_PIXELS)}
                 yield container, stream
@@ -94,20 +94,20 @@ class VideoFile:
 
     @contextlib.contextmanager
     def open_sound(self, codecs: Container[str]) -> Iterator[av.AudioStream | None]:
-        """The sound that players choose; None, with a note, if it has none of these codecs."""
+        """The audio stream that players choose; None, with a note, if its codec is not listed."""
         with self._open() as (container, _):
             streams = sorted(container.streams.audio, key=is_default, reverse=True)
             if streams and (name := streams[0].codec_context.codec.canonical_name) not in codecs:
-                self._tell(f'its sound ({name}) does not fit into an MP4 and is left out')
+                self._add_note(f'its sound ({name}) cannot be stored in an MP4 and is omitted')
                 streams = []
             yield streams[0] if streams else None
 
-    def _tell(self, note: str) -> None:
+    def _add_note(self, note: str) -> None:
         if (note := f'{self.path}: {note}') not in self.notes:
             self.notes = [*self.notes, note]
 
     def _count(self) -> tuple[int, float]:
-        """Number of frames to be shown, and frames per second."""
+        """The number of frames to show, and frames per second."""
         times: list[int | None] = []
         damaged: list[int] = []
         with self._open() as (container, stream):
@@ -123,9 +123,9 @@ class VideoFile:
                 step = max(1, np.median(np.diff(known))) if span else 1
                 missing = round(span / step) + 1 - len(known)
                 lost = f', and about {missing} are missing' if missing > 0 else ''
-                self._tell(
+                self._add_note(
                     f'damaged, first at frame {damaged[0]}: {len(damaged)} of {len(times)} frames '
-                    f'may look wrong{lost}; stop before it, or get the whole file'
+                    f'may look wrong{lost}; stop before that frame, or get an intact file'
                 )
             if span and stream.time_base and not 0 < fps <= MAX_FPS:
                 fps = (len(known) - 1) / float(span * stream.time_base)
@@ -137,7 +137,7 @@ class VideoFile:
             yield partial(next, pictures, None)
 
     def _decode(self, indices: list[int]) -> Iterator[np.ndarray]:
-        assert indices == sorted(indices), 'a video file is read forward; unpack it first'
+        assert indices == sorted(indices), 'a video file can only be read forward; unpack it first'
         wanted = set(indices)
         number, matrix = 0, Matrix()
         with self._open() as (container, stream):
@@ -161,7 +161,7 @@ class VideoFile:
             found = f'only {number} of {len(self.names)} frames can be decoded'
             if number < 0.75 * len(self.names):
                 raise UserError(f'{self.path}: {found}; {REMEDY}')
-            self._tell(found)
+            self._add_note(found)
 
     def _frames(
         self, container: av.container.InputContainer, stream: av.VideoStream
@@ -173,14 +173,16 @@ class VideoFile:
                 frames = packet.decode()
             except av.InvalidDataError:
                 first = number if first is None else first
-                self._tell(f'damaged after {first} frames; what cannot be decoded is left out')
+                self._add_note(
+                    f'damaged after {first} frames; frames that cannot be decoded are left out'
+                )
                 continue
             yield from frames
             number += len(frames)
 
 
 def is_cover(stream: av.VideoStream) -> bool:
-    """Whether this stream is the cover picture of an audio file."""
+    """Whether this stream is the cover image of an audio file."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
@@ -189,7 +191,7 @@ def is_default(stream: av.stream.Stream) -> bool:
 
 
 def precedence(stream: av.VideoStream) -> tuple[bool, int]:
-    """Of several streams, players show the one marked as default, or else the largest."""
+    """A sort key: players show the stream marked as default, or else the largest."""
     return is_default(stream), stream.width * stream.height
 
 
@@ -199,13 +201,13 @@ def is_shown(packet: av.Packet, stream: av.VideoStream) -> bool:
 
 
 def display_matrix(frame: av.VideoFrame) -> Matrix | None:
-    """How players turn and mirror this frame and those after it; None if it is not stated."""
+    """How players rotate and mirror this and all later frames; None if it is not stated."""
     data: Any = frame.side_data.get('DISPLAYMATRIX')
     return None if data is None else Matrix(*struct.unpack('=2i4x2i', bytes(data)[:20]))
 
 
 def upright(frame: av.VideoFrame, matrix: Matrix) -> np.ndarray:
-    """The picture of a decoded frame, turned and mirrored as a display matrix says."""
+    """A decoded frame as RGB, rotated and mirrored according to a display matrix."""
     picture = frame.to_ndarray(format='rgb24')
     a, b, c, d = matrix
     if matrix.swaps_sides:

@@ -75,7 +75,7 @@ class VOSDataset:
         self.short_side = short_side
         self.bl30k = bl30k
         self.skip_divisor = skip_divisor
-        self._has_void: dict[int, bool] = {}  # by index, of videos that raised the question
+        self._has_void: dict[int, bool] = {}  # video index -> whether 255 means void, once known
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -96,14 +96,14 @@ class VOSDataset:
 
         Arguments:
             index: the number of the video.
-            rng: the source of randomness.
+            rng: the random generator.
             max_skip: maximum distance between frames.
             crops: range of random crops; None uses the published one.
         """
         _, images, masks = self.videos[index]
         chosen = sample_frames(rng, len(images), max_skip // self.skip_divisor)
         pairs = [read_pair(images[i], masks[i], self.short_side) for i in chosen]
-        self._tell_void(index, [mask for _, mask in pairs])
+        self._renumber_255(index, [mask for _, mask in pairs])
         for i, (image, _) in zip(chosen, pairs, strict=True):
             check_size(images[i], image.shape[:2], pairs[0][0].shape[:2])
         crops = crops or (BL30K_CROPS if self.bl30k else CROPS)
@@ -118,11 +118,11 @@ class VOSDataset:
         _, images, masks = self.videos[index]
         i = int(rng.integers(len(images)))
         image, mask = read_pair(images[i], masks[i], self.short_side)
-        self._tell_void(index, [mask])
+        self._renumber_255(index, [mask])
         return image, mask, images[i]
 
-    def _tell_void(self, index: int, masks: Sequence[np.ndarray]) -> None:
-        """Give another id, in-place, to an object 255 in masks of a video, so that 255 is void."""
+    def _renumber_255(self, index: int, masks: Sequence[np.ndarray]) -> None:
+        """If 255 is an object in a video, renumber it in these masks, so that 255 means void."""
         if not any((mask == VOID).any() for mask in masks):
             return
         ids = [np.unique(mask).tolist() for mask in masks]
@@ -179,7 +179,7 @@ def choose_objects(
     bl30k: bool = False,
     has_void: bool = False,
 ) -> list[int]:
-    """Draw up to `num_objects` of the ids in the first mask, in random order; void is no object.
+    """Draw up to `num_objects` of the ids in the first mask, in random order, without void.
 
     has_void: 255 is void even if these masks, which were cropped, show no smaller ids.
     """

@@ -19,10 +19,10 @@ FRAMES_PER_BLOCK = 8  # 33 MB per object at 480p; on a CPU, pages not yet writte
 class KeptFrame(NamedTuple):
     """A frame that stays in memory, with everything another run needs to continue after it."""
 
-    index: int  # type: ignore[assignment]  # which `step` call produced the frame, from 0
+    index: int  # type: ignore[assignment]  # index of its `step` call, counting from 0
     annotated: bool
     object_ids: list[int]
-    slots: list[int | None]  # its slot in the memory of each object; None if that did not keep it
+    slots: list[int | None]  # its slot in the memory of each object; None where it is not kept
     keys: Tensor  # K, CK, h, w
     values: Tensor  # K, CV, h, w
 
@@ -44,7 +44,7 @@ class PreviousFrame(NamedTuple):
 
 
 class ObjectMemory:
-    """Keys and values of one object, for all kept frames and, if it is not kept, the previous one.
+    """Keys and values of one object in all kept frames and in the previous frame, kept or not.
 
     Each frame occupies a slot: h*w rows of a block, in the layout that `model.memory.read` expects.
     When the last block is full, a new one is added, so nothing is ever copied or concatenated.
@@ -95,7 +95,7 @@ class ObjectMemory:
             blocks[number][place] = rows
         self.temporary = not keep
         if keep:
-            self.kept.pop(slot, None)  # so that the slot becomes the last, newest entry
+            self.kept.pop(slot, None)  # so that the slot becomes the newest entry
             self.kept[slot] = annotated
 
     def add_reference(self, key: Tensor, value: Tensor) -> None:

@@ -126,7 +126,7 @@ def part_scores(
 ) -> Tensor:
     """Compute the scores of one part of the memory; their softmax is the affinity.
 
-    The Gaussian of kernelized memory is applied here by adding its logarithm: multiplied in, it
+    The Gaussian of kernelized memory is applied here by adding its logarithm: as a factor, it
     would underflow far from the centre and leave all those positions tied at zero.
 
     Arguments:

@@ -85,7 +85,7 @@ class PropagationNetwork(nn.Module):
         return [self.kv_m_f16.key_proj, self.kv_q_f16.key_proj]
 
     def normalize(self, image: Tensor) -> Tensor:
-        """Normalise an image (..., 3, H, W) in [0, 1] with the ImageNet mean and deviation."""
+        """Normalise an image (..., 3, H, W) in [0, 1] with the ImageNet statistics."""
         return (image - self.mean) / self.std
 
     def memorize(self, image: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
@@ -186,7 +186,7 @@ def load_network(
         compiled: with for_inference, also compile the network with torch.compile, which adds about
             a minute to the first frame.
     Raises:
-        UserError: the file is not such a checkpoint; the message names it and the keys at fault.
+        UserError: the file is not a checkpoint of this network; the message names faulty keys.
     """
     weights, short_side = read_checkpoint(Path(path))
     conv1 = weights.get('mask_rgb_encoder.conv1.weight')

@@ -26,7 +26,7 @@ REQUIREMENTS = 'pip install -r requirements.txt'
 # opencv-python needs libraries that only desktops have.
 FOR_OPENCV = (
     'install it (on Debian and Ubuntu: apt install libgl1 libglib2.0-0), or replace opencv-python '
-    'by opencv-python-headless (pip uninstall the one, then pip install the other)'
+    'with opencv-python-headless (pip uninstall the one, then pip install the other)'
 )
 # Text in an error -> what to say when one of the run's processes has died.
 DEAD_PROCESS_MESSAGES = {

@@ -1,4 +1,4 @@
-"""Reading pictures from disk. Every failure is a one-line UserError that names the file."""
+"""Reading images from disk. Every failure is a one-line UserError that names the file."""
 
 import contextlib
 import re
@@ -13,13 +13,13 @@ from util.errors import UserError
 
 JPEG_SUFFIXES = ('.jpg', '.jpeg', '.jfif')
 SUFFIXES = (*JPEG_SUFFIXES, '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm')
-# Accepted whatever the suffix says. Not all that Pillow knows: for EPS it would run Ghostscript.
+# Accepted whatever the suffix. Not all that Pillow supports: for EPS, it would run Ghostscript.
 FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'GIF', 'TIFF', 'PPM')
-ANIMATED = ('PNG', 'WEBP', 'GIF', 'TIFF')  # without MPO: a JPEG with previews after the picture
+ANIMATED = ('PNG', 'WEBP', 'GIF', 'TIFF')  # not MPO, which is a JPEG followed by previews
 MAX_PIXELS = 2**27  # 0.4 GB in RGB
-TOO_LARGE = f'more than {MAX_PIXELS // 10**6} million pixels are not read; scale it down'
+TOO_LARGE = f'more than {MAX_PIXELS // 10**6} million pixels are not supported; scale it down'
 EXIF_ORIENTATION = 0x0112
-BIT_DEPTHS = (8, 10, 12, 14, 16)  # of cameras whose pictures have 16 bits per channel
+BIT_DEPTHS = (8, 10, 12, 14, 16)  # of cameras whose images have 16 bits per channel
 
 
 @contextlib.contextmanager
@@ -34,9 +34,9 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path, formats=FORMATS) as image:
             check_pixels(path, image.size)
-            if image.format in ANIMATED and (num_pictures := getattr(image, 'n_frames', 1)) > 1:
+            if image.format in ANIMATED and (num_images := getattr(image, 'n_frames', 1)) > 1:
                 raise UserError(
-                    f'{path}: {num_pictures} pictures in one file; save the one you want by itself'
+                    f'{path}: {num_images} images in one file; save the one you want by itself'
                 )
             yield image
     except FileNotFoundError as error:
@@ -57,7 +57,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
 
 
 def check_pixels(path: str | Path, size: tuple[int, int]) -> None:
-    """Raise UserError if a picture, or a video's frames, have more than MAX_PIXELS.
+    """Raise UserError if an image, or the frames of a video, have more than MAX_PIXELS.
 
     size: (width, height), as the header of the file states it.
     """
@@ -67,11 +67,11 @@ def check_pixels(path: str | Path, size: tuple[int, int]) -> None:
 
 
 def read_image(path: str | Path, num_bits: int = 16) -> np.ndarray:
-    """Return a picture as uint8 (H, W, 3), RGB, turned upright as its EXIF orientation says.
+    """Return an image as uint8 (H, W, 3), RGB, turned upright according to its EXIF orientation.
 
-    num_bits: how many bits of a picture with 16 bits per channel are used (see `bits_used`).
+    num_bits: how many bits of an image with 16 bits per channel are used (see `bits_used`).
 
-    Raises UserError as `open_image` does, and for floating-point pixels or more than 16 bits.
+    Raises UserError like `open_image`, and for floating-point pixels or more than 16 bits.
     """
     with open_image(path) as image:
         if is_deep(image):
@@ -87,10 +87,10 @@ def read_image(path: str | Path, num_bits: int = 16) -> np.ndarray:
 
 
 def bits_used(paths: Iterable[str | Path]) -> int | None:
-    """How many bits pictures with 16 bits per channel use: 8, 10, 12, 14 or 16.
+    """How many bits images with 16 bits per channel use: 8, 10, 12, 14 or 16.
 
-    Cameras of 12 bits write values up to 4095, which would be almost black among 65536. None if
-    there are no such pictures. Reads them all, unless one uses all bits.
+    12-bit cameras write values up to 4095, which would look almost black on a scale to 65535. None
+    if there are no such images. Reads all of them, unless one uses all bits.
     """
     used = None
     for path in paths:
@@ -104,13 +104,13 @@ def bits_used(paths: Iterable[str | Path]) -> int | None:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether a picture has 16 bits per channel, which Pillow would cut to 8 if it has colours."""
+    """Whether an image has 16 bits per channel, which Pillow would cut to 8 if it has colours."""
     raw_modes = [str(tile.args) for tile in getattr(image, 'tile', ())]
     return image.mode.startswith('I') or any(re.search(r'\b(RGBA?|LA);16', m) for m in raw_modes)
 
 
 def deep_values(path: str | Path, image: Image.Image) -> np.ndarray:
-    """The values of a picture with 16 bits per channel: (H, W, 1) or (H, W, 3), RGB, upright."""
+    """The values of an image with 16 bits per channel: (H, W, 1) or (H, W, 3), RGB, upright."""
     if image.mode.startswith('I'):
         values = np.asarray(ImageOps.exif_transpose(image)).astype(np.int64)[:, :, None]
         if values.min() < 0 or values.max() > 0xFFFF:
@@ -118,16 +118,16 @@ def deep_values(path: str | Path, image: Image.Image) -> np.ndarray:
                 f'{path}: more than 16 bits per pixel are not supported; save it with 8 or 16'
             )
         return values
-    image.load()  # raises an error if the file is damaged, which OpenCV does not
+    image.load()  # unlike OpenCV, raises an error if the file is damaged
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
     values = np.asarray(cv2.imdecode(np.fromfile(path, np.uint8), flags))  # blue comes first
     return values.reshape(*values.shape[:2], -1)[:, :, ::-1]
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Return (height, width) of what `read_image` gives, reading the header only."""
+    """Return (height, width) of the result of `read_image`, reading only the header."""
     with open_image(path) as image:
         width, height = image.size
-        # Not image.getexif: for a PNG that decodes the whole picture to reach trailing chunks.
+        # Not image.getexif, which decodes a whole PNG to reach trailing chunks.
         orientation = Image.Image.getexif(image).get(EXIF_ORIENTATION, 1)
     return (width, height) if orientation >= 5 else (height, width)  # 5 to 8 swap the sides

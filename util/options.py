@@ -81,8 +81,8 @@ def add_size_option(parser: argparse.ArgumentParser, otherwise: str = '480') -> 
         '--size',
         type=int,
         action=ShortSide,
-        help='short side of what the network sees, -1 for that of the input (default: what the '
-        f'checkpoint is best at, else {otherwise})',
+        help='short side of the frames that the network sees, -1 for that of the input (default: '
+        f'the size at which the checkpoint works best, else {otherwise})',
     )
 
 
@@ -92,9 +92,9 @@ def choose_short_side(
     """The short side the network gets; None keeps the size of the input.
 
     Arguments:
-      size: the value of --size; None if it was not given, -1 for the size of the input.
-      best: what the checkpoint says it is best at, if it does.
-      otherwise: what to take if neither says anything.
+        size: the value of --size; None if it was not given, -1 for the size of the input.
+        best: the size at which the checkpoint works best, if it states one.
+        otherwise: the size to use if neither is given.
     """
     if size is not None:
         return None if size == -1 else size

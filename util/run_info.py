@@ -42,9 +42,9 @@ def frame_rates(frames: int, network_seconds: float, seconds: float) -> dict[str
     """Frames per second as papers count them (in the network, per process) and end to end.
 
     Arguments:
-      frames: how many frames went through the network.
-      network_seconds: time spent there, summed over all processes.
-      seconds: what the whole run took.
+        frames: how many frames went through the network.
+        network_seconds: time spent there, summed over all processes.
+        seconds: duration of the whole run.
     """
     return {
         'frames_computed': frames,

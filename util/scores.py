@@ -17,7 +17,7 @@ from util.files import atomic_write, save_json
 from util.masks import as_ids
 from util.masks.codes import DAVIS_COLOURS, GREYS, VOID, any_void, codes_in, read_codes
 
-ObjectName = int | Literal['mean', '']  # an id; else the row is a video's or the overall mean
+ObjectName = int | Literal['mean', '']  # an id; 'mean' over a video; '' over all objects
 COLUMNS = ('video', 'object', 'J&F', 'J', 'F')
 
 
@@ -45,8 +45,8 @@ class Row(NamedTuple):
 def score_masks(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[int, Score]:
     """Score the frames of one video, in order; returns a dict id -> Score.
 
-    pairs: (ground truth, prediction), both uint8 (H, W) of ids. DAVIS does not score the first
-    frame, whose mask is given, nor the last: leave them out.
+    pairs: (ground truth, prediction), both uint8 (H, W) of ids. Leave out the first frame, whose
+    mask is given, and the last one: DAVIS does not score them.
     """
     evaluator = Evaluator()
     for ground_truth, prediction in pairs:
@@ -56,7 +56,7 @@ def score_masks(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[int, Sco
 
 
 def mean_score(scores: Iterable[Score]) -> Score:
-    """The mean of the scores of objects; each counts once, however many its video has."""
+    """The mean score over objects, each counting once, however many its video has."""
     return Score(*np.mean([tuple(score) for score in scores], 0).tolist())
 
 
@@ -72,14 +72,14 @@ def score_video(
     Where the ground truth is void (see `util.masks.codes.any_void`), nothing is scored.
 
     Arguments:
-        ground_truth: dict file name -> path of the mask it is compared with.
+        ground_truth: dict file name -> path of the ground-truth mask.
         folder: holds a prediction under each of these names.
         all_frames: score the first and the last frame as well.
-        binary: any id is foreground. By default this is so if ground truth and predictions have
-            one id each (0/255 against 0/1 masks, for example).
-
-    Raises UserError for a missing frame, a mask of another size, or an id that the ground truth
-    does not have.
+        binary: treat any id as foreground; by default, if ground truth and predictions have one
+            id each (0/255 against 0/1 masks, for example).
+    Raises:
+        UserError: a frame is missing, or a mask has another size or an id that the ground truth
+            does not have.
     """
     folder = Path(folder)
     missing = [name for name in ground_truth if not (folder / name).is_file()]
@@ -88,13 +88,13 @@ def score_video(
         others = f'{found[0]} to {found[-1]}' if found else 'no masks (.png)'
         raise UserError(
             f'{folder / missing[0]}: no such mask (missing frames: {len(missing)}); masks must be '
-            f'named like the ground truth, and there is {others}'
+            f'named like the ground truth, but the folder holds {others}'
         )
     names = sorted(ground_truth)
     if len(names) < 3 and not all_frames:
         raise UserError(
             f'{folder}: ground truth for {len(names)} frames; at least 3 are needed, as DAVIS does '
-            'not score the first and the last; have these scored, too',
+            'not score the first and the last; score those, too',
             parameter='all_frames',
         )
     expected = VideoMasks(ground_truth.values(), is_binary=bool(binary))
@@ -106,7 +106,7 @@ def score_video(
         unknown.add(VOID)
     if unknown and not expected.is_binary:
         raise UserError(
-            f'{folder}: ids {sorted(unknown)}, but the ground truth has {sorted(expected.ids)}'
+            f'{folder}: has ids {sorted(unknown)}, but the ground truth has {sorted(expected.ids)}'
         )
     if not expected.ids:
         raise UserError(f'{folder}: the ground truth shows no object')
@@ -115,7 +115,7 @@ def score_video(
 
 
 class VideoMasks:
-    """The masks of one video, uint8 (H, W), for scoring; VOID is what nobody labelled.
+    """The masks of one video, uint8 (H, W), for scoring; VOID marks unlabelled pixels.
 
     is_binary: any id is foreground, and becomes 1.
     """
@@ -129,7 +129,7 @@ class VideoMasks:
             self.ids.remove(VOID)
 
     def load(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
-        """A mask without void, and where that is: bool (H, W)."""
+        """A mask whose void pixels are set to 0, and where these are: bool (H, W)."""
         mask = self._read(path)
         void = (mask == VOID) & self.has_void
         mask[void] = 0
@@ -154,8 +154,8 @@ def ids_of_colours(path: Path, codes: np.ndarray) -> np.ndarray:
                 ids[codes == colour] = colours.index(colour)
             return ids
     raise UserError(
-        f'{path}: not a mask of object ids, but of colours that DAVIS does not have '
-        f'(#{present[0]:06x}); save ids in an indexed or grey PNG'
+        f'{path}: its colours (#{present[0]:06x}, for one) are not all in the DAVIS palette; save '
+        'object ids in an indexed or grey PNG'
     )
 
 
@@ -172,7 +172,7 @@ def load_pair(
 
 
 def check_not_same(ground_truth: str | Path, predictions: str | Path) -> None:
-    """Raise UserError if both are one folder: 100 % would mean nothing."""
+    """Raise UserError if both are the same folder: a score of 100 % would mean nothing."""
     if Path(ground_truth).resolve() == Path(predictions).resolve():
         raise UserError(f'{predictions}: is the ground-truth folder; pass the predictions')
 
@@ -208,7 +208,7 @@ def save_table(rows: Sequence[Row], folder: str | Path) -> None:
     writer.writerow(COLUMNS)
     writer.writerows((*row[:2], *(f'{figure:.4f}' for figure in row[2:])) for row in rows)
     with atomic_write(Path(folder) / 'scores.csv') as part:
-        # Names of videos are names of folders, which need not be valid UTF-8.
+        # Videos are named after folders, whose names need not be valid UTF-8.
         part.write_text(text.getvalue(), errors='surrogateescape', newline='')
     overall, *rest = (dict(zip(COLUMNS, row, strict=True)) for row in rows)
     save_json(Path(folder) / 'scores.json', {'overall': overall, 'rows': rest})

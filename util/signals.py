@@ -9,7 +9,7 @@ from collections.abc import Iterator
 def interruptible() -> Iterator[None]:
     """Inside the block, SIGTERM and SIGHUP interrupt like Ctrl-C, so that nothing is left behind.
 
-    Only the first signal counts: torchrun sends several, and none must interrupt the cleaning up.
+    Only the first signal counts: torchrun sends several, and none may interrupt the clean-up.
     """
     numbers = (signal.SIGTERM, signal.SIGHUP)
     ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]

@@ -1,4 +1,7 @@
-"""Masks over pictures: overlay, overlay video, contact sheet. Pictures are uint8 (H, W, 3), RGB."""
+"""Masks drawn over images: overlays, overlay videos, contact sheets.
+
+Images are uint8 (H, W, 3), RGB.
+"""
 
 import contextlib
 from collections.abc import Generator
@@ -15,9 +18,9 @@ from PIL import Image, ImageDraw
 from util.files import atomic_write
 from util.masks import DAVIS_PALETTE
 
-MAX_SIDE = 16384  # of a video that libx264 writes
-MAX_HEIGHT = 1280  # of a picture in a contact sheet; an upright phone video has half of it
-BORDER = 2  # white pixels around each picture in a contact sheet
+MAX_SIDE = 16384  # longest side of a video that libx264 can write
+MAX_HEIGHT = 1280  # tallest image in a contact sheet; an upright phone video takes half of it
+BORDER = 2  # white pixels around each image in a contact sheet
 
 
 def overlay(picture: np.ndarray, mask: np.ndarray, opacity: float = 0.5) -> np.ndarray:
@@ -25,7 +28,7 @@ def overlay(picture: np.ndarray, mask: np.ndarray, opacity: float = 0.5) -> np.n
     colours = DAVIS_PALETTE[mask]
     tinted = cv2.addWeighted(picture, 1 - opacity, colours, opacity, 0)
     out = np.where((mask > 0)[..., None], tinted, picture)
-    # A pixel of an object is on its outline if it has a neighbour that is not of the object.
+    # A pixel of an object is on its outline if it has a neighbour outside the object.
     kernel = np.ones((3, 3), np.uint8)
     outline = (mask > 0) & (cv2.erode(mask, kernel) != cv2.dilate(mask, kernel))
     out[outline] = np.minimum(colours[outline].astype(int) + 90, 255)
@@ -34,11 +37,13 @@ def overlay(picture: np.ndarray, mask: np.ndarray, opacity: float = 0.5) -> np.n
 
 @dataclass(frozen=True)
 class VideoFormat:
-    """What an overlay video takes over from its input.
+    """The properties that an overlay video inherits from its input.
 
-    size: (height, width) of the pictures. pixel_shape: width of a pixel by its height. time_base:
-    the unit of its times, in seconds, if frames have times of their own. sound: its sound, if it
-    has any that an MP4 can hold.
+    Arguments:
+        size: (height, width) of the images.
+        pixel_shape: width of a pixel divided by its height.
+        time_base: the unit of frame times, in seconds, if frames have times of their own.
+        sound: the audio stream, if there is one that an MP4 can hold.
     """
 
     size: tuple[int, int]
@@ -51,8 +56,8 @@ class VideoFormat:
 class OverlayVideo:
     """Writes an H.264 MP4 that browsers play; use it in a `with` block inside `atomic_write`.
 
-    Pictures are scaled down if libx264 cannot write their size. Sound is copied as it is, from the
-    time of the first picture to that of the last.
+    Images are scaled down if libx264 cannot write their size. Sound is copied unchanged, from the
+    time of the first image to that of the last.
     """
 
     def __init__(self, path: str | Path, video: VideoFormat) -> None:
@@ -77,7 +82,7 @@ class OverlayVideo:
             next(self.sound)
 
     def add(self, picture: np.ndarray, time: Fraction | None = None) -> None:
-        """Append a picture, at a time of the input in seconds; by default at an even rate."""
+        """Append an image, at its time in the input in seconds; by default, at an even rate."""
         if time is None:
             time = self.start + self.num_pictures / self.rate
         if not self.num_pictures:
@@ -95,7 +100,7 @@ class OverlayVideo:
             self.sound.send(self.last * self.time_base)
 
     def _copy_sound(self, source: av.AudioStream) -> Generator[None, Fraction, None]:
-        """A coroutine that is sent times, and copies the packets of the sound that begin before."""
+        """A coroutine that is sent times, and copies the audio packets that begin before each."""
         assert isinstance(source.container, av.container.InputContainer)
         stream = self.container.add_stream_from_template(source)
         until = yield
@@ -131,7 +136,7 @@ class OverlayVideo:
 def fit_inside(
     size: tuple[int, int], limit: tuple[int, int], *, enlarge: bool = False
 ) -> tuple[int, int]:
-    """Scale (height, width) down to fit into a limit, keeping the shape; with `enlarge` also up."""
+    """Scale (height, width) down, or up if `enlarge`, to fit a limit, keeping the aspect ratio."""
     height, width = size
     scale = min(limit[0] / height, limit[1] / width)
     if scale >= 1 and not enlarge:
@@ -140,9 +145,9 @@ def fit_inside(
 
 
 class ContactSheet:
-    """Up to `count` pictures, `width` pixels wide, spread evenly over a video of unknown length.
+    """Up to `count` images, `width` pixels wide, spread evenly over a video of unknown length.
 
-    Every `stride`-th picture is kept. When there are twice as many as needed, every other one is
+    Every `stride`-th image is kept. When there are twice as many as needed, every other one is
     dropped and the stride doubles.
     """
 
@@ -152,7 +157,7 @@ class ContactSheet:
         self.pictures: list[np.ndarray] = []
 
     def add(self, picture: np.ndarray, label: str) -> None:
-        """Offer the next picture, with a label to write on it."""
+        """Offer the next image, with a label to write on it."""
         if self.seen % self.stride == 0:
             self.pictures.append(self._thumbnail(picture, label))
             if len(self.pictures) == 2 * self.count:

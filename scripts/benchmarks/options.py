@@ -9,12 +9,12 @@ class MeasurementOptions:
     """The options of all benchmarks; each uses those that concern it.
 
     Arguments:
-      rounds: how often each side is measured.
-      model: checkpoint; None for made-up weights or, for correspondence, the default checkpoint.
-      size: (height, width) of the frames, for inference and read.
-      frames, objects: their numbers in the clip, for inference.
-      crop, batch_size: the training batch, for train and data.
-      amp, compiled: half precision and torch.compile, for this project's side only.
+        rounds: how often each side is measured.
+        model: checkpoint; None for made-up weights or, for correspondence, the default checkpoint.
+        size: (height, width) of the frames, for inference and read.
+        frames, objects: their numbers in the clip, for inference.
+        crop, batch_size: the training batch, for train and data.
+        amp, compiled: half precision and torch.compile, for this project's side only.
     """
 
     rounds: int

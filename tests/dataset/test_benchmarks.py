@@ -135,7 +135,7 @@ def test_late_objects_start_where_ground_truth_first_shows_them(tmp_path, shown,
     notes = video.with_late_objects().notes()
     assert len(notes) == len(late)
     for note, (index, number) in zip(notes, late, strict=True):
-        assert note.startswith(f'a: the first mask lacks object {number}; it starts at ')
+        assert note.startswith(f'a: object {number} is missing from the first mask; it starts ')
         assert f'frame {index:05},' in note
 
 

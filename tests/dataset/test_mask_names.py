@@ -58,7 +58,7 @@ def test_a_mask_belongs_to_the_frame_of_its_name_or_number(frame, mask, start, l
 @pytest.mark.parametrize('name', ['mask7', 'obj7', 'cat_7', '7_1', 'v2_00007', 'first', '7b'])
 def test_a_name_that_may_mean_something_else_is_refused(tmp_path, name):
     write_masks(tmp_path, f'{name}.png')
-    words = rf'{name}\.png: a mask for a frame that is not there; .* 00000 to 00009'
+    words = rf'{name}\.png: a mask for a frame that does not exist; .* 00000 to 00009'
     with pytest.raises(UserError, match=words):
         masks_by_name(tmp_path, COUNTED, range(10))
 
@@ -94,29 +94,29 @@ def test_masks_of_a_video_may_count_from_1(tmp_path):
         0: '00001', 3: '00004', 9: '00010',
     }  # fmt: skip
     assert found.notes == [
-        f'{tmp_path / "00001.png"} is for frame 00000, as the masks count from 1'
+        f'{tmp_path / "00001.png"} is for frame 00000, because masks are counted from 1'
     ]
 
 
 @pytest.mark.parametrize('others', [['00000.png', '00010.png'], ['00011.png']])
 def test_masks_that_cannot_count_from_1_are_refused_beyond_the_end(tmp_path, others):
     write_masks(tmp_path, '00001.png', *others)
-    with pytest.raises(UserError, match=r'0001\d\.png: a mask for a frame that is not there'):
+    with pytest.raises(UserError, match=r'0001\d\.png: a mask for a frame that does not exist'):
         masks_by_name(tmp_path, COUNTED, range(10), is_counted=True)
 
 
 def test_masks_beyond_the_end_are_refused_where_frames_have_names_of_their_own(tmp_path):
     write_masks(tmp_path, '00001.png', '00010.png')
-    with pytest.raises(UserError, match=r'00010\.png: a mask for a frame that is not there'):
+    with pytest.raises(UserError, match=r'00010\.png: a mask for a frame that does not exist'):
         masks_by_name(tmp_path, COUNTED, range(10))
 
 
 @pytest.mark.parametrize(
     'name, indices, words',
     [
-        ('00001', range(10), ' to 00000$'),
-        ('00003', range(10), ' to 00000 to 00002$'),
-        ('00005', range(1, 9, 2), ' to 00001 to 00003$'),
+        ('00001', range(10), ' frames (00000)'),
+        ('00003', range(10), ' frames (00000 to 00002)'),
+        ('00005', range(1, 9, 2), ' frames (00001 to 00003)'),
     ],
 )
 def test_a_video_whose_masks_start_late_is_told_which_frames_get_none(
@@ -124,8 +124,8 @@ def test_a_video_whose_masks_start_late_is_told_which_frames_get_none(
 ):
     write_masks(tmp_path, f'{name}.png')
     (note,) = masks_by_name(tmp_path, COUNTED, indices, is_counted=True).notes
-    assert note.startswith(f'{tmp_path / name}.png is for frame {name}, as frames count from 0')
-    assert np.char.endswith(note, words.removesuffix('$')), note
+    meant = f'{tmp_path / name}.png is for frame {name}'
+    assert note.startswith(f'{meant}, because frames are counted from 0') and note.endswith(words)
 
 
 def test_masks_of_a_video_file_by_the_names_of_cvat(tmp_path):
@@ -159,7 +159,7 @@ def test_pictures_with_annotations_beside_them_are_not_masks(tmp_path, suffix):
     write_masks(tmp_path, '00000.jpg', '00001.jpg')
     (tmp_path / f'00001{suffix}').write_text('{}')
     message = refusal(tmp_path)
-    assert f'00001.jpg is a picture and 00001{suffix} its annotation' in message
+    assert f'00001.jpg is a photograph, and its annotation 00001{suffix}' in message
     assert 'export them as masks, one PNG per frame' in message
 
 
@@ -176,14 +176,14 @@ def test_masks_with_notes_beside_them_are_read_and_the_notes_named(tmp_path):
 @pytest.mark.parametrize('name', ['coco.json', 'masks.npz', 'a.mat'])
 def test_annotations_alone_are_refused_by_their_name(tmp_path, name):
     (tmp_path / name).write_bytes(b'')
-    assert f'no images in it, and {name} is not read; export them as masks' in refusal(tmp_path)
+    assert f'no images in it, and {name} cannot be read; export them as masks' in refusal(tmp_path)
 
 
 def test_a_folder_per_object_is_refused_with_the_remedy(tmp_path):
     for name in ('001', '002'):
         write_masks(tmp_path / name, '00000.png')
     message = refusal(tmp_path)
-    assert 'no images in it, but folders (001' in message
+    assert 'no images in it, only folders (001' in message
     assert 'merge their masks into one PNG per frame' in message
 
 
@@ -191,6 +191,6 @@ def test_a_folder_per_object_is_refused_with_the_remedy(tmp_path):
 def test_a_file_of_annotations_is_refused_as_a_mask(tmp_path, name):
     write_masks(tmp_path / 'frames', '00000.png')
     (tmp_path / name).write_bytes(b'')
-    words = f'{name}: .* files are not read as masks; export it as an indexed, grey or RGB PNG'
+    words = f'{name}: .* files cannot be read as masks; export it as an indexed, grey or RGB PNG'
     with pytest.raises(UserError, match=words):
         match_masks(tmp_path / name, open_source(tmp_path / 'frames'), range(1))

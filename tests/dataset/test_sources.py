@@ -190,6 +190,6 @@ def test_a_camera_without_a_picture_is_refused(monkeypatch):
     monkeypatch.setattr(cv2, 'VideoCapture', FakeCapture)
     monkeypatch.setattr(FakeCapture, 'left', 0)
     with pytest.raises(
-        UserError, match='camera 3: delivers no image; is it connected and not in use'
+        UserError, match='camera 3: delivers no image; is it connected, and not in use'
     ):
         open_source('3')

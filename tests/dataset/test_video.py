@@ -153,7 +153,7 @@ def test_masks_before_the_start_and_after_the_end_are_ignored(clip):
 @pytest.mark.parametrize('indices', [range(0, 10, 3), range(0, 6, 3), range(1, 6, 3)])
 def test_a_mask_that_the_stride_leaves_out_is_refused(clip, indices):
     keep(clip / 'masks', 0, 1, 5)
-    words = r'0000\d\.png: a stride of 3 leaves out its frame; choose'
+    words = r'0000\d\.png: a stride of 3 skips its frame; choose'
     with pytest.raises(UserError, match=words) as caught:
         match(clip, indices=indices)
     assert caught.value.parameter == 'stride'
@@ -168,7 +168,7 @@ def test_masks_on_the_stride_and_beyond_its_end_are_allowed(clip):
 def test_a_mask_without_its_frame_is_refused(clip, name):
     keep(clip / 'masks', 0)
     save_mask(clip / 'masks' / f'{name}.png', np.ones((48, 64)))
-    words = rf'{name}\.png: a mask for a frame that is not there; .* 00000 to 00009'
+    words = rf'{name}\.png: a mask for a frame that does not exist; .* 00000 to 00009'
     with pytest.raises(UserError, match=words):
         match(clip)
 
@@ -219,7 +219,7 @@ def test_a_mask_without_objects_beside_others_is_ignored_with_a_note(clip):
     found = match(clip)
     assert list(found.paths) == [2]
     (note,) = found.notes
-    assert note.startswith(f'{clip}/masks/00001.png and 1 more: shows no object, so it is ')
+    assert note.startswith(f'{clip}/masks/00001.png and 1 more: no object in the mask, so it is ')
 
 
 def test_files_that_are_not_read_are_named(clip):
@@ -250,7 +250,7 @@ def test_a_mask_among_the_frames_is_not_one_of_them(clip, name):
 
 
 def test_frames_and_masks_in_one_folder_are_refused(clip):
-    with pytest.raises(UserError, match='images: frames and masks in one folder; move the masks'):
+    with pytest.raises(UserError, match='images: holds frames and masks; move the masks'):
         open_video(clip / 'images', clip / 'masks' / '..' / 'images')
 
 
@@ -259,7 +259,7 @@ def test_soft_masks_are_cleaned_on_request_with_a_note(clip):
     small = mask.resize((37, 28)).resize((64, 48), Image.Resampling.BICUBIC)
     small.save(clip / 'one.png')
     with pytest.raises(
-        UserError, match=r'one\.png: soft borders, \d+ ids .* or have them cleaned'
+        UserError, match=r'one\.png: soft borders, with \d+ ids .* or have them cleaned'
     ) as caught:
         match(clip, clip / 'one.png')
     assert caught.value.parameter == 'clean'
@@ -280,7 +280,7 @@ def test_a_camera_takes_no_folder_of_masks(clip):
     class Camera:
         names, size, is_live, pixel_shape = (), (48, 64), True, 1
 
-    with pytest.raises(UserError, match='for a camera, give a single mask, for its first frame'):
+    with pytest.raises(UserError, match='a camera takes a single mask, for its first frame'):
         match_masks(clip / 'masks', Camera(), range(10))
     masks, _, _ = match_masks(clip / 'masks' / '00000.png', Camera(), range(10**9))
     assert list(masks) == [0]

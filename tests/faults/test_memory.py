@@ -97,7 +97,7 @@ def test_a_video_that_runs_out_of_memory_does_not_stop_the_others(run, tmp_path,
     expected = run('eval', tmp_path / 'whole')
     with mock.patch.object(InferenceCore, 'step', fails_at(3, 'GPU', InferenceCore.step)):
         line = refused(capsys, lambda _: run('eval', tmp_path / 'x'))
-    assert line.startswith('error: 1 of 3 videos failed, the others are finished: b: out of memory')
+    assert line.startswith('error: 1 of 3 videos failed (the others are finished): b: out of mem')
     assert '--max_mem_frames' in line and '--amp' in line and '--resume' in line
     assert {'a', 'c'} == {path.name for path in (tmp_path / 'x' / 'out').iterdir() if path.is_dir()}
     assert run('eval', tmp_path / 'x', resume=True) == expected

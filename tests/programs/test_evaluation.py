@@ -126,7 +126,7 @@ def test_an_object_that_the_first_mask_of_davis_lacks_starts_late(run, network, 
         save_mask(folder / f'{number:05}.png', masks[number])
     output = run(eval_davis, '--davis', tree)
     out = capsys.readouterr().out
-    assert out.count('a: the first mask lacks object 4; it starts at frame 00002, where') == 1
+    assert out.count('a: object 4 is missing from the first mask; it starts at frame 00002') == 1
     images = images_of(tree / 'trainval' / 'JPEGImages' / '480p' / 'a')
     given = {0: masks[0], 2: masks[2] * (masks[2] == 4)}
     expected = reference_masks(network, images, given)

@@ -149,7 +149,7 @@ def test_a_palette_that_is_read_by_its_colours_is_told_in_one_line(network, clip
     image.save(tmp_path / 'mask.png')
     output = run(network, clip, tmp_path / 'out', mask=tmp_path / 'mask.png')
     printed = capsys.readouterr().out
-    reason = 'read by the colours, not by the numbers, as entry 0 of its palette is not black'
+    reason = 'read by colour, not by number, because entry 0 of its palette is not black'
     assert f'note: {tmp_path}/mask.png: {reason}\n' in printed
     assert 'colours: #0000ff is 1, #ff0000 is 2\n' in printed
     np.testing.assert_array_equal(masks_in(output)['00000'], np.array([0, 2, 1])[mask])

@@ -118,9 +118,9 @@ def test_progress_of_a_camera_without_an_end_shows_no_total(clip, monkeypatch, s
 
 
 REFUSED = [  # number of pictures from the camera, the mask, options, part of the message
-    (0, 'masks/00000.png', '', 'camera 0: delivers no image; is it connected and not in use?'),
+    (0, 'masks/00000.png', '', 'camera 0: delivers no image; is it connected, and not in use?'),
     (1, 'masks/00000.png', '', 'no frames in the selected range'),
-    (9, 'masks', '', 'masks: for a camera, give a single mask'),
+    (9, 'masks', '', 'masks: a camera takes a single mask'),
     (9, 'masks/00000.png', '--direction both', '--direction both: not available for a camera'),
     (9, 'masks/00000.png', '--resume', '--resume: not available for a camera'),
     (9, 'masks/00000.png', '--references', '--references: not available for a camera'),

@@ -72,7 +72,7 @@ INPUTS = [  # what is done to the clip, files that replace sound ones, part of t
     (empty_mask, {'mask': 'empty.png'}, 'empty.png: a mask without objects'),
     (write('masks/00000.png', b'no image'), {}, '00000.png: cannot be read as an image'),
     (shrink('masks/00000.png'), {}, '00000.png: the mask is 40x30, its frame 48x32; scale'),
-    (mask_elsewhere, {'mask': 'masks'}, '00033.png: a mask for a frame that is not there; frames'),
+    (mask_elsewhere, {'mask': 'masks'}, '00033.png: a mask for a frame that does not exist'),
     (empty_folder, {'mask': 'none'}, 'none: no images in it'),
 ]
 

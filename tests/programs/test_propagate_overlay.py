@@ -77,7 +77,7 @@ def test_sound_that_does_not_fit_into_an_mp4_is_left_out_with_a_note(clip, tmp_p
     images = stand_in.clip(3, 32, 48)[0]
     path = add_sound(write_movie(tmp_path / 'h264.mkv', images), codec='pcm_u8')
     output = run(NETWORK, clip, tmp_path / 'out', source=path)
-    assert 'sound_h264.mkv: its sound (pcm_u8) does not fit into an MP4' in capsys.readouterr().out
+    assert 'h264.mkv: its sound (pcm_u8) cannot be stored in an MP4' in capsys.readouterr().out
     assert not sound_packets(output / 'overlay.mp4')
 
 

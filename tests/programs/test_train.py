@@ -85,7 +85,7 @@ def test_each_stage_runs_with_each_launcher(data, stage, launcher, capsys):
             command, stdout=subprocess.PIPE, text=True, timeout=300, check=True
         ).stdout
     first = printed.splitlines()[0]
-    assert first == 'effective batch 1: 1 processes with 1 samples each, on cpu'
+    assert first == 'effective batch 1: 1 process with 1 sample, on cpu'
     assert losses_in(printed).keys() == {1, 2, 3}
 
 
@@ -97,14 +97,14 @@ def test_two_processes_equal_one_with_the_double_batch(data, tmp_path, capsys):
     launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
     command = [sys.executable, *launcher, ROOT / 'train.py', *argv]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    assert 'effective batch 2: 2 processes with 1 samples each' in done.stdout
+    assert 'effective batch 2: 2 processes with 1 sample each' in done.stdout
     expected, found = weights_of(one / 'x_2.pth'), weights_of(tmp_path / 'two' / 'x' / 'x_2.pth')
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0, msg=name)
     assert 'FutureWarning' not in done.stderr
     checkpoint = tmp_path / 'two' / 'x' / 'x_checkpoint.pth'
     run(data, tmp_path / 'resumed', '-i', 3, '--load_model', checkpoint)
-    words = 'warning: the training had 2 processes, now 1; its effective batch changes'
+    words = 'warning: the number of processes was 2, now 1; the effective batch changes'
     assert words in capsys.readouterr().out
 
 
@@ -242,7 +242,7 @@ def test_an_unreadable_frame_is_named(data, tmp_path, capsys):
         (['--load_network', 'gone.pth'], 'gone.pth: no such checkpoint'),
         (['--load_model', 'gone.pth'], 'gone.pth: no such checkpoint'),
         (['--pretrained', 'gone.pth'], 'gone.pth: no such checkpoint'),
-        (['--load_network', 'a', '--load_model', 'b'], 'give one of them'),
+        (['--load_network', 'a', '--load_model', 'b'], 'give only one of them'),
         (['--ema', '1'], '--ema 1.0: must lie between 0 and 1'),
         (['--paste', 'gone'], 'gone: no such folder'),
         (['--stage', '1', '--yv_list', 'list.txt'], '--yv_list: for stage 2 only'),
@@ -269,7 +269,7 @@ def test_a_stopped_training_leaves_a_checkpoint(data, tmp_path):
 def test_a_training_is_neither_overwritten_nor_mixed_with_another(data, tmp_path, capsys):
     saves = run(data, tmp_path, '-i', 1)
     places = ['--saves', tmp_path / 'saves', '--log_root', tmp_path / 'log', '--id', 'x']
-    assert 'holds a training of this --id' in refused(capsys, options(data, 2, *places, '-i', 2))
+    assert 'holds a training with this --id' in refused(capsys, options(data, 2, *places, '-i', 2))
     resume = ['--load_model', saves / 'x_checkpoint.pth']
     assert 'already complete (1 iterations); raise --iterations' in refused(
         capsys, options(data, 2, *places, *resume, '-i', 1)
@@ -279,7 +279,7 @@ def test_a_training_is_neither_overwritten_nor_mixed_with_another(data, tmp_path
     )
     run(data, tmp_path, *resume, '-i', 2, '--lr', 1)
     printed = capsys.readouterr().out
-    assert 'warning: --lr was 1e-05, now 1.0; 1e-05 stays in force' in printed
+    assert 'warning: --lr was 1e-05, now 1.0; 1e-05 remains in effect' in printed
 
 
 def test_a_checkpoint_of_the_four_published_entries_can_be_resumed(data, tmp_path, capsys):

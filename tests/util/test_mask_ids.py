@@ -82,7 +82,7 @@ def test_a_palette_that_begins_with_the_object_does_not_swap_it_with_the_backgro
     np.testing.assert_array_equal(reader.read(path), mask)
     assert reader.colours == {'#ffffff': 1}
     (note,) = reader.notes
-    assert note.startswith(f'{path}: read by the colours, not by the numbers') and 'entry 0' in note
+    assert note.startswith(f'{path}: read by colour, not by number') and 'entry 0' in note
 
 
 def test_palettes_that_disagree_keep_the_ids_of_the_first_file(tmp_path):
@@ -171,7 +171,7 @@ def test_greys_that_an_optimiser_made_indexed_match_plain_ids(tmp_path):
     image.save(indexed)
     reader = MaskReader([plain, indexed])
     np.testing.assert_array_equal(reader.read(indexed), boxes(9))
-    assert f'{indexed}: read by the colours' in reader.notes[0]
+    assert f'{indexed}: read by colour' in reader.notes[0]
 
 
 def test_soft_borders_are_found_in_the_colours_of_an_indexed_file(tmp_path):
@@ -239,7 +239,7 @@ def test_floating_point_numbers_that_are_whole_are_ids(tmp_path):
 def test_other_floating_point_numbers_are_refused(tmp_path, value):
     path = tmp_path / 'mask.tif'
     Image.fromarray(np.where(boxes(1), value, 0).astype(np.float32)).save(path)
-    with pytest.raises(UserError, match=r'mask\.tif: a mask cannot be F with fractions; save it'):
+    with pytest.raises(UserError, match=r'mask\.tif: a mask cannot hold fractions; save it'):
         MaskReader([path])
 
 

@@ -108,14 +108,14 @@ def test_more_than_255_colours_in_total_are_refused(tmp_path):
         tiles = np.arange(200).reshape(10, 20).repeat(4, 0).repeat(4, 1)
         colours = np.stack([tiles, np.full_like(tiles, number), 255 - tiles], -1)
         save(path, colours.astype(np.uint8))
-    with pytest.raises(UserError, match=r'0\.png: 400 colours in all masks; 255 at most'):
+    with pytest.raises(UserError, match=r'0\.png: 400 colours in all masks; at most 255'):
         MaskReader(paths)
 
 
 def test_ids_beside_colours_are_refused(tmp_path):
     ids = save(tmp_path / 'ids.png', boxes(1).astype(np.uint8))
     colours = save(tmp_path / 'colours.png', COLOURS[boxes(1)])
-    with pytest.raises(UserError, match=r'colours\.png holds colours, .*ids\.png ids; make them'):
+    with pytest.raises(UserError, match=r'colours\.png holds colours, .*ids\.png ids; convert one'):
         MaskReader([ids, colours])
 
 
@@ -136,7 +136,7 @@ def test_masks_of_which_none_shows_an_object_are_refused(tmp_path):
 
 def test_a_mask_in_an_unsupported_mode_is_refused(tmp_path):
     path = save(tmp_path / 'mask.jpg', COLOURS[boxes(1)], 'CMYK')
-    with pytest.raises(UserError, match=r'mask\.jpg: a mask cannot be CMYK; save it as'):
+    with pytest.raises(UserError, match=r'mask\.jpg: a mask cannot have mode CMYK; save it'):
         MaskReader([path])
 
 

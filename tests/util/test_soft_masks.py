@@ -87,9 +87,7 @@ def test_compressed_masks_are_refused_or_repaired(tmp_path, kind, quality, suffi
     if suffix == 'png':
         Image.fromarray(picture).save(path)
     num_ids = len(np.unique(codes(picture))) - 1
-    words = (
-        rf'mask\.{suffix}: soft borders, {num_ids} ids .*nearest neighbour .* or have them cleaned'
-    )
+    words = rf'mask\.{suffix}: soft borders, with {num_ids} ids .*nearest neighbour .* cleaned'
     with pytest.raises(UserError, match=words) as caught:
         MaskReader([path])
     assert caught.value.parameter == 'clean'

@@ -15,12 +15,12 @@ class CorrespondenceOptions:
     """Which pictures to compare, what to find, and where to write the result.
 
     Arguments:
-      source, target: the files of the two pictures.
-      network: checkpoint and device.
-      points: pixels (x, y) of the source to find in the target.
-      mask: instead of points, an image whose nonzero pixels are to be found.
-      save, json: the PNG and the JSON file to write; with neither, a window opens.
-      size: see `util.options.choose_short_side`.
+        source, target: the files of the two pictures.
+        network: checkpoint and device.
+        points: pixels (x, y) of the source to find in the target.
+        mask: instead of points, an image whose nonzero pixels are to be found.
+        save, json: the PNG and the JSON file to write; with neither, a window opens.
+        size: see `util.options.choose_short_side`.
     """
 
     source: Path

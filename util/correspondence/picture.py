@@ -26,9 +26,9 @@ class Panel:
     """A picture, scaled to fit its box on the canvas.
 
     Attributes:
-      size: (H, W) of the picture as it was.
-      picture: the scaled one.
-      left, top: the pixel of the canvas where it begins.
+        size: (H, W) of the picture as it was.
+        picture: the scaled one.
+        left, top: the pixel of the canvas where it begins.
     """
 
     def __init__(self, picture: np.ndarray, left: int) -> None:
@@ -72,9 +72,9 @@ class SideBySide:
         """Draw the canvas.
 
         Arguments:
-          points, mask: what was chosen in the source; the mask is bool (H, W).
-          matches: what was found in the target, drawn over its heat map.
-          lines: text below the pictures.
+            points, mask: what was chosen in the source; the mask is bool (H, W).
+            matches: what was found in the target, drawn over its heat map.
+            lines: text below the pictures.
         """
         size = (self.bottom + GAP // 2 + LINE * len(lines), 3 * GAP + 2 * BOX, 3)
         canvas = np.full(size, GROUND, np.uint8)

@@ -21,17 +21,17 @@ class Viewer:
     """What is shown, and how clicks and keys change it; needs no display.
 
     Arguments:
-      pair: finds the match of a point or of a mask.
-      source, target: pictures, uint8 (H, W, 3), RGB.
-      titles: one for the source and one for the target.
-      folder: where the key s saves.
+        pair: finds the match of a point or of a mask.
+        source, target: pictures, uint8 (H, W, 3), RGB.
+        titles: one for the source and one for the target.
+        folder: where the key s saves.
 
     Attributes:
-      points: pixels (x, y) of the source to find; empty if there is a mask.
-      mask: what to find instead, bool (H, W) in the source, or None.
-      matches: one for each point, or one for the mask.
-      changed: whether anything has changed since the last `draw`.
-      done: whether a key has asked to quit.
+        points: pixels (x, y) of the source to find; empty if there is a mask.
+        mask: what to find instead, bool (H, W) in the source, or None.
+        matches: one for each point, or one for the mask.
+        changed: whether anything has changed since the last `draw`.
+        done: whether a key has asked to quit.
     """
 
     def __init__(

@@ -53,13 +53,13 @@ def fetch(find_url: UrlFinder, path: Path, *, verify: Verifier, will_unpack: boo
     Until then NAME.part keeps what has arrived, even after Ctrl-C, and the next call resumes there.
 
     Arguments:
-      find_url: called before each attempt, because some URLs expire.
-      verify: called with NAME.part once it is complete; a wrong file is removed.
-      will_unpack: require space for the unpacked content as well, about the size of the file.
+        find_url: called before each attempt, because some URLs expire.
+        verify: called with NAME.part once it is complete; a wrong file is removed.
+        will_unpack: require space for the unpacked content as well, about the size of the file.
 
     Raises:
-      UserError: no connection, not enough space, or a wrong file.
-      Refused: the server answers with something else.
+        UserError: no connection, not enough space, or a wrong file.
+        Refused: the server answers with something else.
     """
     # 1. download, and try again as long as that makes progress
     part = path.with_name(f'{path.name}.part')

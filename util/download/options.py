@@ -18,13 +18,13 @@ class DownloadOptions:
     """What a download program is asked to do.
 
     Arguments:
-      root: the folder that everything goes to.
-      list, check: only show what can be downloaded, or what is there.
-      yes: the terms are accepted.
-      mirror: a URL with copies of all files.
-      only: names of the archives to download.
-      keep: do not remove archives after unpacking them.
-      archive_folder: take the archives from this folder instead of downloading them.
+        root: the folder that everything goes to.
+        list, check: only show what can be downloaded, or what is already there.
+        yes: the terms are accepted.
+        mirror: a URL with copies of all files.
+        only: names of the archives to download.
+        keep: do not remove archives after unpacking them.
+        archive_folder: take the archives from this folder instead of downloading them.
     """
 
     root: Path

@@ -99,12 +99,12 @@ def score_all(videos: Sequence[BenchmarkVideo], output: Path) -> tuple[Scores, d
 
 
 def num_frames(video: BenchmarkVideo) -> int:
-    """The number of frames in a video, to which the time it takes is proportional."""
+    """The number of frames in a video, which determines how long it takes."""
     return len(video.frames)
 
 
 def write_zip(output: Path, videos: Sequence[BenchmarkVideo], root: str) -> None:
-    """Write OUTPUT.zip for an evaluation server, inside which `root` contains the videos.
+    """Write OUTPUT.zip for an evaluation server, with the videos inside the folder `root`.
 
     Raises UserError if a required mask is missing.
     """

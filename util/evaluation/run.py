@@ -52,10 +52,10 @@ class Outcome(NamedTuple):
     """The result of segmenting one video."""
 
     name: str
-    num_frames: int  # segmented
+    num_frames: int  # frames segmented
     seconds: float  # spent in the network
     error: str | None  # None if the video is finished
-    notes: list[str]  # on objects that the first mask lacks
+    notes: list[str]  # on objects missing from the first mask
 
 
 def evaluate(benchmark: BenchmarkOptions, options: EvaluationOptions) -> None:
@@ -135,7 +135,7 @@ def run(
         if errors:
             listed = '; '.join(f'{name}: {error}' for name, error in errors.items())
             raise UserError(
-                f'{len(errors)} of {len(videos)} videos failed, the others are finished: {listed}'
+                f'{len(errors)} of {len(videos)} videos failed (the others are finished): {listed}'
             )
 
 
@@ -182,7 +182,7 @@ def segment_video(
         num_workers: number of threads that read images.
         progress: advanced by one for every frame.
     Returns:
-        Sentences on objects that start later than the masks say.
+        Notes on objects missing from the first mask, which start later.
     """
     part, folder = output / f'.{video.name}.part', output / video.name
     video = video.with_late_objects()

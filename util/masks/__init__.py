@@ -1,4 +1,4 @@
-"""Index masks: reading them from whatever people have, and writing them."""
+"""Index masks: reading them from files of many kinds, and writing them."""
 
 from util.masks.codes import DAVIS_PALETTE
 from util.masks.files import as_ids, load_foreground, load_mask, read_palette, save_mask

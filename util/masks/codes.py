@@ -1,4 +1,4 @@
-"""What the pixels of a mask file say.
+"""Decoding the pixels of mask files.
 
 Codes are the pixels as numbers: ids, or colours as 0xRRGGBB; 0 is the background. H W is the size
 of the mask.
@@ -14,11 +14,11 @@ from PIL import Image, ImageOps
 from util.errors import UserError
 from util.images import open_image
 
-VOID = 255  # beside smaller ids: pixels that nobody labelled
+VOID = 255  # marks unlabelled pixels in masks that also hold smaller ids
 
 
 def voc_palette() -> np.ndarray:
-    """PASCAL VOC's palette, uint8 (256, 3); DAVIS's palette begins with the same colours."""
+    """The PASCAL VOC palette, uint8 (256, 3); that of DAVIS begins with the same colours."""
     index = np.arange(256)  # its bits are spread over the three channels
     palette = np.zeros((256, 3), int)
     for bit in range(8):
@@ -28,7 +28,7 @@ def voc_palette() -> np.ndarray:
 
 
 def colour_codes(rgb: np.ndarray) -> np.ndarray:
-    """Colours (..., 3) or (..., 4), whose alpha is ignored, as int32 codes (...)."""
+    """Turn colours (..., 3) or (..., 4) into int32 codes (...); alpha is ignored."""
     red, green, blue = np.moveaxis(rgb[..., :3].astype(np.int32), -1, 0)
     return red << 16 | green << 8 | blue
 
@@ -39,27 +39,27 @@ GREYS = [level * 0x010101 for level in range(256)]
 
 
 class MaskCodes(NamedTuple):
-    """What a mask file holds."""
+    """The content of a mask file."""
 
     codes: np.ndarray  # H, W int32; 0 for the background
     is_colour: bool  # whether the codes are colours rather than ids
     palette: np.ndarray | None = None  # 256 colours, for an indexed file
-    # Whether colours tell the objects apart, so that their numbers may be of no meaning. Not so in
-    # the palettes of DAVIS and of grey images, or where two numbers share a colour.
+    # Whether colours tell the objects apart, so that their numbers may be meaningless. False for
+    # the palettes of DAVIS and of grey images, and where two numbers share a colour.
     is_free: bool = False
 
     def shades(self) -> np.ndarray:
-        """The codes (H, W) or, where colours tell more than they do, the colours."""
+        """The codes (H, W) or, if the palette tells objects apart, their colours."""
         if self.palette is None or self.is_colour or not self.is_free:
             return self.codes
         return np.where(self.codes == 0, 0, self.palette[self.codes])
 
 
 def read_codes(path: str | Path) -> MaskCodes:
-    """Read a mask file that a program wrote, turned upright as its EXIF orientation says.
+    """Read a mask file written by a program, turned upright according to its EXIF orientation.
 
-    Modes P, L, 1, I, I;16 and whole numbers in F hold ids. RGB, RGBA, LA and PA hold colours, where
-    black and pixels that are more transparent than opaque are background. Others raise UserError.
+    Modes P, L, 1, I, I;16, and F with whole numbers, hold ids. RGB, RGBA, LA and PA hold colours;
+    black pixels, and those more transparent than opaque, are background. Others raise UserError.
     """
     with open_image(path) as image:
         return codes_of(path, ImageOps.exif_transpose(image))
@@ -93,19 +93,19 @@ def has_own_palette(numbers: np.ndarray, palette: np.ndarray) -> bool:
 
 
 def codes_of(path: str | Path, image: Image.Image) -> MaskCodes:
-    """What `read_codes` makes of an opened file."""
+    """The content of an opened mask file; see `read_codes`."""
     if image.mode in ('P', 'L', '1') or image.mode.startswith('I'):
         return MaskCodes(np.array(image).astype(np.int32), is_colour=False)
     if image.mode == 'F':
         values = np.array(image)
         if not (values == values.round().clip(0, 0xFFFF)).all():
             raise UserError(
-                f'{path}: a mask cannot be F with fractions; save it as an indexed, grey or RGB PNG'
+                f'{path}: a mask cannot hold fractions; save it as an indexed, grey or RGB PNG'
             )
         return MaskCodes(values.astype(np.int32), is_colour=False)
     if image.mode not in ('RGB', 'RGBA', 'LA', 'PA'):
         raise UserError(
-            f'{path}: a mask cannot be {image.mode}; save it as an indexed, grey or RGB PNG'
+            f'{path}: a mask cannot have mode {image.mode}; save it as an indexed, grey or RGB PNG'
         )
     rgba = np.array(image.convert('RGBA'))
     codes = np.where(rgba[..., 3] < 128, 0, colour_codes(rgba))
@@ -113,7 +113,7 @@ def codes_of(path: str | Path, image: Image.Image) -> MaskCodes:
 
 
 def palette_of(image: Image.Image) -> np.ndarray:
-    """The palette of an image, uint8 (256, 3); what it lacks is as in DAVIS_PALETTE."""
+    """The palette of an image, uint8 (256, 3); missing entries come from DAVIS_PALETTE."""
     colours = image.getpalette() if image.mode == 'P' else None
     palette = DAVIS_PALETTE.copy()
     if colours:
@@ -133,9 +133,9 @@ def transparent_entries(image: Image.Image) -> np.ndarray:
 
 
 def any_void(masks: Iterable[Collection[int]]) -> bool:
-    """Whether 255 means "not labelled": beside smaller ids in one of these masks of a video.
+    """Whether 255 means "not labelled": any of these masks of a video also holds smaller ids.
 
-    masks: the ids in each of them.
+    masks: the ids in each mask.
     """
     return any(VOID in ids and any(0 < number < VOID for number in ids) for ids in masks)
 

@@ -41,18 +41,18 @@ def load_foreground(path: str | Path) -> np.ndarray:
     """Read a mask of any kind as uint8 (H, W): 1 for every pixel that is not background, else 0.
 
     Anything but 0 (or black) counts, however dark. The masks of the static training images, whose
-    greys are cut at half of white, are read by `dataset.static_dataset.read_foreground` instead.
+    greys are thresholded, are read by `dataset.static_dataset.read_foreground` instead.
     """
     return (read_codes(path).codes > 0).astype(np.uint8)
 
 
 def load_mask(path: str | Path) -> np.ndarray:
-    """Read a mask of ids that a program wrote as uint8 (H, W). Colours raise UserError."""
+    """Read a mask file of ids as uint8 (H, W). Colours raise UserError."""
     return as_ids(path, read_codes(path))
 
 
 def as_ids(path: str | Path, found: MaskCodes) -> np.ndarray:
-    """The codes of a mask file as uint8 (H, W) of ids. Colours raise UserError."""
+    """Turn the content of a mask file into uint8 (H, W) of ids. Colours raise UserError."""
     if found.is_colour or found.codes.max(initial=0) > 255:
         raise UserError(f'{path}: not a mask of object ids up to 255')
     return found.codes.astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Which object each number and each colour in the mask files of one video stands for."""
+"""Assigning object ids to the numbers and colours in the mask files of one video."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Ids = dict[int, int]  # code or colour -> id
 
 @dataclass(frozen=True)
 class MaskFile:
-    """What a mask file shows; see `util.masks.codes.MaskCodes` for is_colour and is_free.
+    """The codes in a mask file; see `util.masks.codes.MaskCodes` for is_colour and is_free.
 
     codes: the distinct ones, sorted, without 0. palette: 256 colours, for an indexed file.
     """
@@ -38,8 +38,10 @@ class MaskFile:
 class Numbering:
     """The ids of the objects in all masks of a video.
 
-    id_of: the id of each code, by file; codes that nobody labelled are left out. colours:
-    '#rrggbb' -> id, of what was read by its colours. notes: sentences to tell the user.
+    Arguments:
+        id_of: the id of each code, by file; codes of unlabelled pixels are left out.
+        colours: '#rrggbb' -> id, for files that are read by colour.
+        notes: messages for the user.
     """
 
     id_of: dict[Path, Ids]
@@ -50,9 +52,9 @@ class Numbering:
 def number_objects(files: Mapping[Path, MaskFile]) -> Numbering:
     """Number the objects in all masks of a video.
 
-    Numbers are ids. Colours count where there are no numbers (RGB files, indexed files whose entry
-    0 is not the background) or where palettes disagree. Colours of DAVIS's palette have the ids of
-    that palette; others are counted. Raises UserError for colours beside ids.
+    Numbers are ids. Colours are used instead where there are no numbers (RGB files, indexed files
+    whose entry 0 is not the background) or where palettes disagree. Colours of the DAVIS palette
+    keep their ids; others are numbered. Raises UserError if some files hold colours, others ids.
     """
     files = {path: file for path, file in files.items() if file.codes}
     by_colour = {path: file for path, file in files.items() if file.is_free}
@@ -81,10 +83,10 @@ def number_objects(files: Mapping[Path, MaskFile]) -> Numbering:
 
 
 def palettes_agree(files: Iterable[MaskFile], colours: set[int]) -> bool:
-    """Whether a number has one colour, and a colour one number, in all indexed files.
+    """Whether each number has one colour, and each colour one number, in all indexed files.
 
-    colours: of the files whose palettes are their own. If these are greys, they are compared with
-    files of plain ids, too: an optimiser may have turned some of those into indexed ones.
+    colours: those of files with custom palettes. If they are greys, they are also compared with
+    files of plain ids, some of which an image optimiser may have turned into indexed files.
     """
     is_grey = colours <= {*GREYS}
     compared = [file for file in files if file.is_free or file.is_davis() or is_grey]
@@ -93,25 +95,25 @@ def palettes_agree(files: Iterable[MaskFile], colours: set[int]) -> bool:
 
 
 def are_levels(files: Collection[MaskFile], colours: set[int]) -> bool:
-    """Whether the greys in palettes of their own are the ids that other files hold."""
+    """Whether the greys in custom palettes are the ids that other files hold."""
     has_rgb = any(file.is_free and file.palette is None for file in files)
     return colours <= {*GREYS} and not has_rgb and not all(file.is_free for file in files)
 
 
 def with_colours(files: Mapping[Path, MaskFile]) -> dict[Path, MaskFile]:
-    """All files, as files of colours. Raises UserError if some of them hold only ids."""
+    """All files, to be read by colour. Raises UserError if some of them hold only ids."""
     free = [path for path, file in files.items() if file.is_free]
     has_rgb = any(files[path].palette is None for path in free)
     for path, file in files.items():
         if not file.is_free and (has_rgb or not file.is_davis()):
-            raise UserError(f'{free[0]} holds colours, {path} ids; make them one kind')
+            raise UserError(f'{free[0]} holds colours, {path} ids; convert one of them')
     return dict(files)
 
 
 def count_colours(files: Iterable[MaskFile]) -> Ids:
-    """Ids for colours: the number that the first indexed file gives it, if it is free.
+    """Give each colour the number that it has in the first indexed file, if that is not taken.
 
-    The others follow in the order of red, green and blue.
+    The others are numbered in order of their RGB values.
     """
     ids: Ids = {}
     every: set[int] = set()
@@ -127,15 +129,15 @@ def count_colours(files: Iterable[MaskFile]) -> Ids:
 
 
 def notes_on_palettes(by_colour: Mapping[Path, MaskFile], id_of: Mapping[Path, Ids]) -> list[str]:
-    """A sentence on the indexed files whose numbers are not the ids, if there are any."""
+    """A note on the indexed files whose numbers are not the ids, if there are any."""
     indexed = [path for path, file in by_colour.items() if file.palette is not None]
     changed = [path for path in indexed if any(c != i for c, i in id_of[path].items())]
     if not changed:
         return []
-    reason = 'its palette has another order than DAVIS or another mask'
+    reason = 'its palette differs from that of DAVIS or of another mask'
     if by_colour[changed[0]].is_colour:
         reason = 'entry 0 of its palette is not black'
-    return [f'{some(changed)}: read by the colours, not by the numbers, as {reason}']
+    return [f'{some(changed)}: read by colour, not by number, because {reason}']
 
 
 def drop_void(numbering: Numbering) -> None:
@@ -154,5 +156,5 @@ def drop_void(numbering: Numbering) -> None:
 
 
 def some(paths: Sequence[Path]) -> str:
-    """The first of some files, and how many there are besides."""
+    """Name the first of some files, and say how many more there are."""
     return f'{paths[0]}' + (f' and {len(paths) - 1} more' if len(paths) > 1 else '')

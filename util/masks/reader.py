@@ -1,4 +1,4 @@
-"""Reading the masks that people bring for a video, whatever their kind.
+"""Reading the masks that a user supplies for a video, in any supported format.
 
 A mask is a (H, W) array of object ids, 0 for the background. Legend: H W the size of the mask.
 """
@@ -22,16 +22,15 @@ class MaskReader:
 
     Arguments:
         paths: the mask files.
-        clean: snap soft borders to solid areas instead of refusing them.
-
+        clean: snap soft borders to solid areas instead of rejecting them.
     Attributes:
-        ids: dict path -> the ids in that mask, sorted. Which they are: `util.masks.ids`.
+        ids: dict path -> the ids in that mask, sorted; see `util.masks.ids`.
         sizes: dict path -> (H, W).
         colours: dict '#rrggbb' -> id, empty if the masks hold ids. A colour is the same object in
             each of them.
-        notes: sentences on masks that were snapped, or read otherwise than one might expect.
-
-    Raises UserError for masks without objects, with soft borders, or with ids over 255.
+        notes: messages about masks that were snapped, or read in a way that may surprise.
+    Raises:
+        UserError: masks without objects, with soft borders, or with ids over 255.
     """
 
     def __init__(self, paths: Sequence[Path], *, clean: bool = False) -> None:
@@ -44,21 +43,23 @@ class MaskReader:
         if not any(file.codes for file in files.values()):
             names = ', '.join(str(path) for path in paths[:3])
             raise UserError(
-                f'{names}: a mask without objects, every pixel is background (0); draw some'
+                f'{names}: a mask without objects; every pixel is background (0), so draw one'
             )
         numbering = number_objects(files)
         self._id_of, self.colours = numbering.id_of, numbering.colours
         self.ids = {path: sorted({*self._id_of.get(path, {}).values()}) for path in paths}
-        # 2. Refuse ids that a mask cannot have.
+        # 2. Reject ids that a mask cannot have.
         if len(self.colours) > 255:
-            raise UserError(f'{paths[0]}: {len(self.colours)} colours in all masks; 255 at most')
+            raise UserError(
+                f'{paths[0]}: {len(self.colours)} colours in all masks; at most 255 are allowed'
+            )
         for path, ids in self.ids.items():
             if wrong := [number for number in ids if not 1 <= number <= 255]:
                 raise UserError(
-                    f'{path}: holds id {wrong[-1]}; ids must lie in 1..255, renumber them (the '
+                    f'{path}: holds id {wrong[-1]}; ids must lie in 1..255; renumber them (the '
                     '16-bit ids of VIPSeg or BURST are not supported)'
                 )
-        # 3. Tell the user what may be a mistake.
+        # 3. Point out possible mistakes.
         self.notes += numbering.notes
         large = [path for path, code in backgrounds.items() if code in self._id_of[path]]
         if large:
@@ -96,8 +97,8 @@ class MaskReader:
         number = len(codes_in(found.codes))
         if not clean:
             raise UserError(
-                f'{path}: soft borders, {number} ids instead of a few objects; scale masks with '
-                'nearest neighbour and save them without lossy compression, or have them cleaned',
+                f'{path}: soft borders, with {number} ids instead of a few objects; scale masks '
+                'with nearest neighbour and save them without loss, or have them cleaned',
                 parameter='clean',
             )
         self._soft.add(path)
@@ -125,7 +126,7 @@ def snapped(found: MaskCodes) -> MaskCodes:
 
 
 def without_matte(found: MaskCodes) -> MaskCodes:
-    """Turn the largest 16-bit number into the largest id: white, or void beside smaller ids."""
+    """Turn 65535, white in a 16-bit matte, into 255, which is white or void in 8 bits."""
     codes = found.codes
     if found.is_colour or found.palette is not None or VOID in codes:
         return found

@@ -4,8 +4,8 @@ The borders of such masks hold values between those of the two areas that meet t
 these values would count as an object. The thresholds below tell them from outlines, tiny objects
 and stripes, which people draw on purpose.
 
-Legend: H W the mask; codes are object ids or colours 0xRRGGBB, integers; colours are the same as
-float32 (..., 3), where an id is a shade of blue. A pixel is flat if it equals its eight
+Legend: H W the mask; codes are integers, object ids or colours 0xRRGGBB; colours are codes as
+float32 (..., 3), which turns an id into a shade of blue. A pixel is flat if it equals its eight
 neighbours, and solid if it is flat or next to a flat one.
 """
 
@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 
 MAX_LINES = 2  # values between two areas that may be outlines drawn in colours of their own
-MAX_STRAY = 0.05  # share of the pixels between two areas that may belong to outlines near by
-MIN_SHARE = 0.12  # share of a border that a gradient covers at least; tiny objects cover less
-MIN_PIXELS = 24  # soft pixels in a mask, at least
-MIN_BORDER = 0.02  # soft pixels as a share of all pixels on borders, at least
-MAX_SPREAD = 0.1  # deviation of a mixture, caused by rounding or by a third area that is near
+MAX_STRAY = 0.05  # share of the pixels between two areas that may belong to nearby outlines
+MIN_SHARE = 0.12  # smallest share of a border that a gradient covers; tiny objects cover less
+MIN_PIXELS = 24  # smallest number of soft pixels in a soft mask
+MIN_BORDER = 0.02  # smallest share of soft pixels among all pixels on borders
+MAX_SPREAD = 0.1  # deviation of a mixture, caused by rounding or by a third area nearby
 JPEG_GAP = 48  # levels; values in a JPEG that are closer than this are noise
 NOISE = 16  # levels by which compression changes the colour of a flat place
-MIN_AREA = 1 / 200  # of the largest object; flat specks that compression leaves are smaller
+MIN_AREA = 1 / 200  # relative to the largest object; flat specks left by compression are smaller
 PENALTY = 8  # levels of colour difference that count as much as one pixel of distance
 
 
@@ -117,7 +117,7 @@ def is_flat(colours: np.ndarray) -> np.ndarray:
 
 
 def grow(mask: np.ndarray) -> np.ndarray:
-    """A bool mask (H, W) with one more pixel on every side."""
+    """Grow a bool mask (H, W) by one pixel on every side."""
     return cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
@@ -145,7 +145,7 @@ def is_between(colours: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.nda
 
 
 def is_mixture(colours: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Whether colours mix those of two areas, whose channels differ by `low` to `high`.
+    """Whether colours are mixtures of two areas, whose channels range from `low` to `high`.
 
     In a mixture, all channels are equally far from the middle, relative to their extent.
     """

@@ -34,7 +34,7 @@ class Clip:
     """Segments the chosen frames of one clip and writes the results to a folder.
 
     Arguments:
-        folder: where the results go.
+        folder: the output folder.
         passes: the frames of each pass.
         new_core: creates an InferenceCore.
         open_video: opens the frames with the given indices, in their order.
@@ -68,8 +68,8 @@ class Clip:
             self._segment(self.to_last[::-1], self.folder.masks, progress)
             return self._replay(self.to_last, self.folder.masks, add)
         # Both: first, the backward pass writes its masks to the work folder. The forward pass then
-        # makes the final masks, into which it copies from the backward ones only the objects that
-        # it has not met yet.
+        # writes the final masks, copying from the backward ones only objects that it has not met
+        # yet.
         behind = self.folder.work / 'masks'
         behind.mkdir(exist_ok=True)
         self._segment(self.to_last[::-1], behind, progress)

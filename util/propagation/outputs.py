@@ -1,4 +1,4 @@
-"""What propagate.py can write besides masks and run.json. Each format is an entry of OUTPUTS."""
+"""The formats that propagate.py can write besides masks and run.json; OUTPUTS lists them."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -14,14 +14,14 @@ from dataset.video_file import VideoFile
 from util.files import atomic_write
 from util.visualize import ContactSheet, OverlayVideo, VideoFormat, overlay
 
-# Codecs of sound that an MP4 can hold.
+# Audio codecs that an MP4 can hold.
 SOUND_CODECS = (
     'aac', 'ac3', 'alac', 'eac3', 'flac', 'mp2', 'mp3', 'opus', 'pcm_s16be', 'pcm_s16le',
     'pcm_s24be', 'pcm_s24le', 'vorbis',
 )  # fmt: skip
-# Takes a frame and its mask (H, W). Called in chronological order.
+# A function of a frame and its mask (H, W), called in chronological order.
 AddFrame = Callable[[Frame, np.ndarray], None]
-# Takes a frame, its mask (H, W), and its picture with the mask drawn over it, uint8 (H, W, 3).
+# A function of a frame, its mask (H, W), and its overlay with the mask, uint8 (H, W, 3).
 AddOverlay = Callable[[Frame, np.ndarray, np.ndarray], None]
 
 
@@ -62,7 +62,7 @@ OUTPUTS = {
 def open_outputs(
     folder: Path, names: Sequence[str], source: Source, fps: float
 ) -> Iterator[AddFrame]:
-    """Open the named formats for writing frames of a source, at `fps` unless it has times.
+    """Open the named formats for writing frames of a source, at `fps` unless it states times.
 
     Yields a function that adds a frame to all of them. Their files appear in `folder` only if the
     block ends without an error.

@@ -1,4 +1,4 @@
-"""Training checkpoints: files that are whole or absent, with all that an exact resume needs."""
+"""Training checkpoints: written atomically, with everything that an exact resume needs."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ try:
 except ImportError:  # GitPython also raises this if there is no git program
     git = None  # type: ignore[assignment]
 
-# Options that the state of the optimiser and of the schedule contains; resuming restores them.
+# Options stored in the state of the optimiser and scheduler, which resuming restores.
 RESTORED = ('lr', 'key_lr', 'steps', 'gamma', 'weight_decay')
 # Options that must stay the same for a resumed training to continue exactly.
 BINDING = (
@@ -33,9 +33,9 @@ class Checkpoints:
     """Writes FOLDER/NAME_ITERATION.pth (network weights) and NAME_checkpoint.pth (everything).
 
     Arguments:
-        folder: None writes nothing.
+        folder: where to write; None writes nothing.
         name: the training's --id.
-        config: its options by name.
+        config: the training's options by name.
     """
 
     def __init__(self, folder: Path | None, name: str, config: Mapping[str, Any]) -> None:
@@ -80,8 +80,8 @@ class Checkpoints:
 def training_folder(saves: Path, name: str, *, resumes: bool) -> Iterator[Path | None]:
     """Yield the folder SAVES/NAME and keep other trainings out of it during the block.
 
-    None if this process writes nothing: the name is NULL, or another process is the first one.
-    Raises UserError if the folder holds a training already and this one does not resume it.
+    Yields None if nothing is to be written: the name is NULL, or this is not the main process.
+    Raises UserError if the folder already holds a training and this one does not resume it.
     """
     if name == 'NULL' or not distributed.is_main():
         yield None
@@ -91,7 +91,7 @@ def training_folder(saves: Path, name: str, *, resumes: bool) -> Iterator[Path |
         with distributed.exclusive_folder(folder, '--saves'):
             if not resumes and checkpoint_path(folder, name).exists():
                 raise UserError(
-                    f'{folder}: holds a training of this --id; resume it with --load_model, or '
+                    f'{folder}: holds a training with this --id; resume it with --load_model, or '
                     'choose another --id'
                 )
             for part in folder.glob('.*.part'):  # left by a training that was killed
@@ -114,14 +114,14 @@ class Resumed(NamedTuple):
 
 
 def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Resumed:
-    """Restore a model from a checkpoint, which need not hold more than a published one.
+    """Restore a model from a checkpoint. Those of the published code, which hold less, work too.
 
     Arguments:
         path: NAME_checkpoint.pth.
-        model: gets the weights and the state of the optimiser, its learning rate included.
+        model: receives the weights and the optimiser's state, including the learning rate.
         config: the options of this run. Differences from those of the checkpoint are printed.
     Raises:
-        UserError: no checkpoint, one of another stage, or of a training that is complete.
+        UserError: not a checkpoint, or one of another stage or of a completed training.
     """
     if not path.is_file():
         raise UserError(f'{path}: no such checkpoint (--load_model)')
@@ -156,32 +156,32 @@ def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Re
 
 
 def warn_of_changes(before: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Print the options that differ from the checkpoint's and that should not."""
+    """Warn of options that differ from the checkpoint's but should not."""
     if not distributed.is_main():
         return
     for name in BINDING:
         now = plain(config[name])
         was = before.get(name, now)
         if was != now:
-            restored = f'; {was} stays in force' if name in RESTORED else ''
+            restored = f'; {was} remains in effect' if name in RESTORED else ''
             print(f'warning: --{name} was {was}, now {now}{restored}')
     processes = config.get('processes')
     if processes != before.get('processes', processes):
         print(
-            f'warning: the training had {before["processes"]} processes, now {processes}; its '
-            'effective batch changes with them'
+            f'warning: the number of processes was {before["processes"]}, now {processes}; the '
+            'effective batch changes with it'
         )
 
 
 def plain(value: Any) -> Any:
-    """Paths as text and tuples as lists, which is what `torch.load(weights_only=True)` gives."""
+    """Turn paths into text and tuples into lists, as `torch.load(weights_only=True)` returns."""
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
 
 
 def git_commit() -> str:
-    """The commit of this checkout, 'unknown' outside one."""
+    """The commit of this checkout, or 'unknown' if there is none."""
     if git is None:
         return 'unknown'
     try:

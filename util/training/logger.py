@@ -1,4 +1,4 @@
-"""What a training shows: means in the progress bar, scalars and pictures in TensorBoard."""
+"""Reports on a training: means in the progress bar, scalars and images in TensorBoard."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from util.visualize import overlay
 class Averages:
     """Means over the iterations since they were last taken.
 
-    IoU is that of all pixels together, not a mean over iterations.
+    IoU is computed over the pixels of all iterations together, not averaged.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Logger:
         self.writer = SummaryWriter(str(folder)) if folder else None
 
     def scalars(self, values: Mapping[str, float], iteration: int) -> None:
-        """Print the values in a line and log them."""
+        """Print the values on one line and log them."""
         figures = '  '.join(f'{name} {value:.4g}' for name, value in values.items())
         print(f'iteration {iteration}: {figures}', flush=True)
         if self.writer:
@@ -74,7 +74,7 @@ class Logger:
             self.writer.add_image(name, image, iteration, dataformats='HWC')
 
     def close(self) -> None:
-        """Write what is still buffered."""
+        """Write whatever is still buffered."""
         if self.writer:
             self.writer.close()
 
@@ -89,7 +89,7 @@ def training_grid(
     Arguments:
         batch: see `PropagationModel.step`.
         logits: (B, T-1, K+1, H, W).
-        max_samples: how many of the samples to draw.
+        max_samples: draw at most this many samples.
     Returns:
         uint8 (rows, columns, 3).
     """

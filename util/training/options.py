@@ -13,7 +13,7 @@ from util.options import MAX_WORKERS, PROJECT, SAVES, Bounded
 
 MAX_SIDE = 4096  # longest side of a crop or frame in pixels
 INT: dict[str, Any] = {'type': int, 'action': Bounded}
-# What depends on the stage: batch size per process, iterations, when the learning rate falls.
+# Defaults by stage: batch size per process, iterations, and when the learning rate falls.
 STAGES = {
     0: {'batch_size': 7, 'iterations': 300_000, 'steps': (250_000,)},
     1: {'batch_size': 4, 'iterations': 500_000, 'steps': (450_000,)},
@@ -23,7 +23,7 @@ STAGES = {
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The options of train.py under their own names; their help texts below explain them."""
+    """The options of train.py; the help texts below explain them."""
 
     # Schedule
     stage: int
@@ -80,8 +80,8 @@ def build_parser(description: str) -> argparse.ArgumentParser:
     add_data(parser.add_argument_group('data').add_argument)
     add_computation(parser.add_argument_group('computation').add_argument)
     add_results(parser.add_argument_group('results').add_argument)
-    # torch.distributed.launch passes the rank in one of these spellings. The environment has it
-    # too, and that is where we read it.
+    # torch.distributed.launch passes the rank in one of these spellings. We read it from the
+    # environment instead.
     parser.add_argument('--local-rank', '--local_rank', type=int, help=argparse.SUPPRESS)
     return parser
 
@@ -90,8 +90,14 @@ def add_schedule(add: Callable) -> None:
     add(
         '--stage', type=int, choices=STAGES, required=True, help='0 static images, 1 BL30K, 2 video'
     )
-    add('-b', '--batch_size', **INT, least=1, most=4096, help='samples per process (7, 4, 4)')
-    add('-i', '--iterations', **INT, least=1, help='length (300,000, 500,000, 150,000)')
+    add(
+        '-b', '--batch_size', **INT, least=1, most=4096,
+        help='samples per process (by stage: 7, 4, 4)',
+    )  # fmt: skip
+    add(
+        '-i', '--iterations', **INT, least=1,
+        help='number of iterations (by stage: 300,000, 500,000, 150,000)',
+    )  # fmt: skip
     add('--steps', **INT, least=1, nargs='*', help='iterations at which the learning rate falls')
     add('--lr', type=float, default=1e-5, help='learning rate (1e-5)')
     add('--key_lr', type=float, default=1.0, help='multiplier of --lr for the key projections (1)')
@@ -110,7 +116,7 @@ def add_schedule(add: Callable) -> None:
 
 
 def add_start(add: Callable) -> None:
-    add('--pretrained', default='imagenet', help='imagenet, none or the path of a ResNet-50')
+    add('--pretrained', default='imagenet', help='imagenet, none or a ResNet-50 file (imagenet)')
     add('--load_network', type=Path, help='start from the network of another training')
     add('--load_model', type=Path, help='resume a training from its checkpoint')
 
@@ -121,7 +127,7 @@ def add_data(add: Callable) -> None:
     add('--yv_list', type=Path, help='names of the YouTube-VOS videos to use, one a line (all)')
     add('--vos_root', type=Path, action='append', default=[], help='your own videos; repeatable')
     add('--crop', **INT, least=32, most=MAX_SIDE, default=384, help='side of a crop (384)')
-    add('--short_side', **INT, least=32, most=MAX_SIDE, help='scale frames to this size first')
+    add('--short_side', **INT, least=32, most=MAX_SIDE, help='scale frames down to this first')
     add(
         '--paste',
         type=Path,
@@ -137,8 +143,8 @@ def add_computation(add: Callable) -> None:
     add('--device', default='auto', help='auto, cpu, cuda, cuda:N or mps (auto: the fastest)')
     add('--amp', action='store_true', help='compute in half precision where that is safe')
     add('--train_bn', action='store_true', help='train BatchNorm too (for training from scratch)')
-    add('--benchmark', action='store_true', help='let cuDNN time its algorithms')
-    add('--debug', action='store_true', help='log every iteration, find the source of a NaN')
+    add('--benchmark', action='store_true', help='let cuDNN choose algorithms by timing them')
+    add('--debug', action='store_true', help='log every iteration, and locate the source of a NaN')
 
 
 def add_results(add: Callable) -> None:
@@ -189,6 +195,6 @@ def check(options: TrainingOptions) -> None:
     if options.yv_list and options.stage != 2:
         raise UserError('--yv_list: for stage 2 only; no other stage reads YouTube-VOS')
     if options.load_network and options.load_model:
-        raise UserError('--load_network and --load_model: give one of them')
+        raise UserError('--load_network and --load_model: give only one of them')
     if not options.id.replace('_', '').replace('-', '').replace('.', '').isalnum():
         raise UserError(f'--id {options.id}: must be letters, digits, dots, dashes and underscores')

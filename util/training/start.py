@@ -1,4 +1,4 @@
-"""The set-up of a training: device, folder, processes, data and network."""
+"""Sets up a training: device, folder, processes, data and network."""
 
 import contextlib
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ TIMEOUT = timedelta(minutes=30)  # how long to wait for another process, which m
 
 @contextlib.contextmanager
 def start_training(options: TrainingOptions) -> Iterator[Training]:
-    """Set up a training for the block. If the block fails, it leaves a checkpoint."""
+    """Set up a training for the block. If the block fails, a checkpoint is saved."""
     with named_options():
         device = prepare_device(options)
         with (
@@ -43,7 +43,7 @@ def start_training(options: TrainingOptions) -> Iterator[Training]:
 
 
 def named_options() -> AbstractContextManager[None]:
-    """Errors about a parameter end with the option of the same name."""
+    """Make errors about a parameter end with the option of the same name."""
     return naming_options(**{field.name: f'--{field.name}' for field in fields(TrainingOptions)})
 
 
@@ -58,7 +58,7 @@ def prepare_device(options: TrainingOptions) -> torch.device:
 
 
 def prepare(options: TrainingOptions, device: torch.device, folder: Path | None) -> Training:
-    """Load data and network. The data comes first: its faults should show before a download."""
+    """Load data and network. Data first, so that its faults show before a download."""
     dataset = build_stage(options.stage, options.select(StageOptions))
     videos = validation_videos(options)
     model = PropagationModel(
@@ -73,7 +73,7 @@ def prepare(options: TrainingOptions, device: torch.device, folder: Path | None)
 
 
 def validation_videos(options: TrainingOptions) -> list[BenchmarkVideo]:
-    """The videos of --validate, if it was given. Raises UserError if the tree lacks something."""
+    """The videos of --validate, if it was given. Raises UserError if the tree is incomplete."""
     if not options.validate:
         return []
     with naming_options(root='--validate'):
@@ -82,7 +82,7 @@ def validation_videos(options: TrainingOptions) -> list[BenchmarkVideo]:
 
 
 def start_network(options: TrainingOptions) -> PropagationNetwork:
-    """The network before training: another training's, ImageNet's trunks, or random weights."""
+    """Create the network to train, from another training, from ImageNet, or at random."""
     torch.manual_seed(options.seed)
     network = PropagationNetwork(single_object=options.stage == 0)
     if options.load_model:

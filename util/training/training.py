@@ -29,7 +29,7 @@ class Training:
         options: the options of train.py. With --load_model, that checkpoint is resumed.
         model: the network and its optimiser, already on their device.
         dataset: the training set.
-        videos: the validation videos; none switch validation off.
+        videos: the validation videos; an empty list switches validation off.
         folder: where checkpoints are saved; None writes no files.
     Attributes:
         iteration: number of completed iterations, including those before resuming.
@@ -83,9 +83,12 @@ class Training:
     def announce(self) -> None:
         """Print the batch size, the composition of the training set and where training starts."""
         options = self.options
+        processes = 'process' if self.num_processes == 1 else 'processes'
+        samples = 'sample' if options.batch_size == 1 else 'samples'
+        each = '' if self.num_processes == 1 else ' each'
         print(
             f'effective batch {options.batch_size * self.num_processes}: {self.num_processes} '
-            f'processes with {options.batch_size} samples each, on {self.model.device}'
+            f'{processes} with {options.batch_size} {samples}{each}, on {self.model.device}'
         )
         for count in self.dataset.counts:
             print(count)
@@ -95,7 +98,7 @@ class Training:
             print(f'resuming after iteration {self.iteration} of {options.load_model}')
 
     def is_due(self, every: int) -> bool:
-        """Whether a task is due that runs every so many iterations and after the last one."""
+        """Whether a task that runs every so many iterations, and after the last one, is due."""
         return self.iteration % every == 0 or self.iteration == self.options.iterations
 
     def next_batch(self) -> dict[str, Any]:
@@ -112,7 +115,7 @@ class Training:
         return results
 
     def report(self, batch: Mapping[str, Any], results: Mapping[str, Any]) -> None:
-        """Show running means in the progress bar; at intervals, log them and pictures."""
+        """Show running means in the progress bar; at intervals, log them and images."""
         if not self.is_main:
             return
         seconds = time.perf_counter() - self.begin
