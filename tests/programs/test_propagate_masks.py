@@ -54,7 +54,7 @@ def test_without_whole_masks_an_object_that_a_mask_lacks_stays_and_an_empty_mask
 ):
     masks = masks_in(run(NETWORK, clip, tmp_path / 'out', mask='whole'))
     assert (masks['00003'] == 2).any() and masks['00005'].any()
-    assert '00005.png: shows no object, so it is ignored' in capsys.readouterr().out
+    assert '00005.png: no object in the mask, so it is ignored' in capsys.readouterr().out
     run(NETWORK, clip, tmp_path / 'whole', '--whole_masks', mask='whole')
     assert 'ignored' not in capsys.readouterr().out
 
