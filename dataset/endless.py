@@ -1,6 +1,7 @@
 """Endless batches of training samples, in an order that depends on seed and position only."""
 
 import gc
+import signal
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -74,6 +75,17 @@ def collate(samples: list[Any]) -> Any:
     return next(errors, None) or default_collate(samples)
 
 
+def start_worker(worker: int) -> None:
+    """Prepare a worker process, which leaves signals to its parent.
+
+    Ctrl-C reaches all processes, and so may SIGTERM; but the parent still needs samples to complete
+    its iteration, since the parents of a training on several GPUs stop after the same one.
+    """
+    init_worker(worker)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def endless_batches(
     dataset: StageDataset,
     sampler: EndlessSampler,
@@ -96,7 +108,7 @@ def endless_batches(
         collate_fn=collate,
         pin_memory=pin_memory,
         prefetch_factor=4 if num_workers else None,
-        worker_init_fn=init_worker,
+        worker_init_fn=start_worker,
         generator=torch.Generator(),  # without it, every start draws from the training's generator
     )
     gc.collect()  # before workers are forked: see `init_worker`

@@ -4,6 +4,8 @@ Legend: B batch, K objects, T frames. MiVOS (CVPR 2021), appendix; Pohlen et al.
 (bootstrapped cross entropy).
 """
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -44,21 +46,38 @@ def bootstrapped_cross_entropy(
     return loss.topk(max(int(num_labelled * fraction), 1), sorted=False).values.mean()
 
 
-def propagation_loss(logits: Tensor, target: Tensor, valid: Tensor, fraction: float) -> Tensor:
+class LabelCounts(NamedTuple):
+    """What the loss has to know about its target in advance."""
+
+    channels: list[int]  # B; background and the objects that the sample has
+    pixels: list[list[int]]  # B lists of T-1; pixels of each frame that are not VOID
+
+
+def count_labels(target: Tensor, valid: Tensor) -> LabelCounts:
+    """Count them for `propagation_loss`, which see.
+
+    The tensors had better be on the CPU: reading numbers from a GPU waits for all of its work.
+    """
+    labelled = (target != VOID).flatten(2).sum(2)
+    return LabelCounts((1 + valid.sum(1).long()).tolist(), labelled.tolist())
+
+
+def propagation_loss(
+    logits: Tensor, target: Tensor, counts: LabelCounts, fraction: float
+) -> Tensor:
     """The loss of the predicted frames: mean over the batch, sum over the frames.
 
     Arguments:
         logits: (B, T-1, K+1, H, W).
         target: (B, T-1, H, W) of ids 0..K, VOID where nobody knows.
-        valid: (B, K), 0 where a sample has no such object. Objects fill the channels from the
-            first; channels beyond them are left out.
+        counts: `count_labels` of the target and of valid (B, K), which is 0 where a sample has no
+            such object. Objects fill the channels from the first; channels beyond them are left
+            out.
         fraction: see `bootstrapped_cross_entropy`.
     """
-    num_channels, num_labelled = 1 + valid.sum(1).long(), (target != VOID).flatten(2).sum(2)
-    counts = torch.cat([num_channels[:, None], num_labelled], 1).tolist()  # one transfer
     losses = [
-        bootstrapped_cross_entropy(logits[b, t, :channels], target[b, t], fraction, labelled[t])
-        for b, (channels, *labelled) in enumerate(counts)
+        bootstrapped_cross_entropy(logits[b, t, :channels], target[b, t], fraction, pixels[t])
+        for b, (channels, pixels) in enumerate(zip(*counts, strict=True))
         for t in range(logits.shape[1])
     ]
     return torch.stack(losses).sum() / len(logits)

@@ -15,7 +15,13 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from model.inference_conv import layout_for
-from model.losses import BOOTSTRAP, intersection_and_union, kept_fraction, propagation_loss
+from model.losses import (
+    BOOTSTRAP,
+    count_labels,
+    intersection_and_union,
+    kept_fraction,
+    propagation_loss,
+)
 from model.network import PropagationNetwork
 from util.tensor import one_hot
 
@@ -87,19 +93,26 @@ class PropagationModel:
             self.device.type, enabled=options.amp and self.dtype == torch.float16
         )
 
-    def step(self, batch: Mapping[str, Any], iteration: int) -> dict[str, Any]:
-        """Update the weights once.
+    def step(
+        self,
+        batch: Mapping[str, Any],
+        iteration: int,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any]:
+        """Update the weights once. The device is waited for once, between gradient and update.
 
         Arguments:
             batch: 'frames' (B, T, 3, H, W) in [0, 1], 'masks' (B, T, H, W) of ids 0..K or VOID,
                 'valid' (B, K), 0 where a sample has no such object, and 'name', one per sample.
             iteration: the number of updates before this one.
+            stop: whether this process has been asked to stop.
         Returns:
-            What to log: 'loss'; 'p', the fraction of the pixels that counted; 'lr'; lists of the
-            pixels in 'intersection' and 'union' of each object with its ground truth; and 'logits'
-            (B, T-1, K+1, H, W) to draw pictures from.
+            What to log: 'loss', the mean over all processes; 'p', the fraction of the pixels that
+            counted; 'lr'; lists of the pixels in 'intersection' and 'union' of each object with its
+            ground truth, summed over all processes; and 'logits' (B, T-1, K+1, H, W) to draw
+            pictures from. 'stop': whether any process has been asked to.
         Raises:
-            NonFiniteLoss: the weights are unchanged.
+            NonFiniteLoss: in all processes; the weights are unchanged.
         """
         frames = batch['frames'].to(self.device, non_blocking=True)
         masks = batch['masks'].to(self.device, non_blocking=True)
@@ -109,26 +122,33 @@ class PropagationModel:
         ids = torch.arange(1, valid.shape[1] + 1, device=self.device)
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.options.amp):
             logits = self.ddp_network(frames, one_hot(masks[:, 0], ids), valid)
-            loss = propagation_loss(logits, masks[:, 1:], valid, fraction)
-        # 2. change the weights
-        lr = self.scheduler.get_last_lr()[0]
-        if not self.backward_and_step(loss):
+            counts = count_labels(batch['masks'][:, 1:], batch['valid'])
+            loss = propagation_loss(logits, masks[:, 1:], counts, fraction)
+        # 2. compute the gradient
+        is_finite = self.backward(loss)
+        # 3. measure how good the masks were, and tell the other processes
+        counted = intersection_and_union(logits.detach(), masks[:, 1:])
+        flags = [(~is_finite).view(1), is_finite.new_full((1,), stop())]
+        total, num_bad, num_stops, *pixels = self.sum_over_processes(loss, *flags, *counted)
+        if num_bad:
             raise NonFiniteLoss(', '.join(batch['name']))
-        # 3. measure how good the masks were
-        intersection, union = intersection_and_union(logits.detach(), masks[:, 1:])
+        # 4. change the weights
+        lr = self.scheduler.get_last_lr()[0]
+        self.update()
         return {
-            'loss': loss.item(),
+            'loss': total / (dist.get_world_size() if self.distributed else 1),
             'p': fraction,
             'lr': lr,
-            'intersection': intersection.tolist(),
-            'union': union.tolist(),
+            'intersection': pixels[: len(pixels) // 2],
+            'union': pixels[len(pixels) // 2 :],
             'logits': logits.detach(),
+            'stop': num_stops > 0,
         }
 
-    def backward_and_step(self, loss: Tensor) -> bool:
-        """Take one step down the gradient. If loss or gradient is not finite: no step, and False.
+    def backward(self, loss: Tensor) -> Tensor:
+        """Compute the gradient, and return, as a tensor (), whether `update` may follow it.
 
-        All processes come to the same verdict. A gradient scaler skips steps with an infinite
+        It may if loss and gradient are finite. A gradient scaler skips steps with an infinite
         gradient by itself, as part of its search for a scale, so then only the loss counts.
         """
         self.optimizer.zero_grad(set_to_none=True)
@@ -136,18 +156,25 @@ class PropagationModel:
         self.scaler.unscale_(self.optimizer)
         limit = self.options.clip_grad or torch.inf
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), limit)
-        finite = loss.isfinite() if self.scaler.is_enabled() else loss.isfinite() & norm.isfinite()
-        finite = finite.float()
-        if self.distributed:
-            dist.all_reduce(finite, dist.ReduceOp.MIN)
-        if not finite:
-            return False
+        return loss.isfinite() if self.scaler.is_enabled() else loss.isfinite() & norm.isfinite()
+
+    def update(self) -> None:
+        """Take one step down the gradient."""
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.scheduler.step()
         if self.average:
             self.average.update_parameters(self.network)
-        return True
+
+    def sum_over_processes(self, *values: Tensor) -> list[float]:
+        """Sum each number of the tensors over all processes, with one transfer.
+
+        float32 is exact up to 16 million, and 6e-8 of the sum is not too much for beyond.
+        """
+        sums = torch.cat([value.detach().float().flatten() for value in values])
+        if self.distributed:
+            dist.all_reduce(sums)
+        return sums.tolist()
 
     @property
     def result(self) -> PropagationNetwork:

@@ -25,7 +25,8 @@ def run(options):
 
     def reference_step():
         loss, _ = training_loss(models['reference'].network, **inputs, iteration=0)
-        models['reference'].backward_and_step(loss)
+        models['reference'].backward(loss)
+        models['reference'].update()
         return loss.item()
 
     steps = {'ours': lambda: models['ours'].step(batch, 0)['loss'], 'reference': reference_step}

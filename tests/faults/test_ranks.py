@@ -95,16 +95,28 @@ def test_a_killed_rank_ends_a_training_which_keeps_what_it_has_learnt(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'receiver, number', [('torchrun', signal.SIGINT), ('processes', signal.SIGTERM)]
+    'receiver, number',
+    [
+        ('torchrun', signal.SIGINT),
+        ('processes', signal.SIGTERM),
+        (0, signal.SIGTERM),
+        (1, signal.SIGTERM),
+    ],
 )
 def test_a_stopped_training_of_two_processes_keeps_what_it_has_learnt(tmp_path, receiver, number):
-    """`processes` signals the ranks and their data workers, as `pkill -f train.py` does."""
+    """Both ranks leave after the same iteration, even if only one of them gets the signal.
+
+    `processes` signals the ranks and their data workers, as `pkill -f train.py` does.
+    """
     job, checkpoint = start_training(tmp_path)
     if receiver == 'torchrun':
         job.send_signal(number)
+    elif receiver in (0, 1):
+        os.kill(ranks_of(job)[receiver], number)
     else:
         for group in ranks_of(job).values():
             os.killpg(group, number)
-    end_of(job, tmp_path)
+    errors = end_of(job, tmp_path)
+    assert errors.count('error: ') == errors.count('error: interrupted') == 2
     done = re.findall(r'^iteration (\d+):', (tmp_path / 'out.txt').read_text(), re.M)
     assert torch.load(checkpoint, weights_only=True)['iteration'] == int(done[-1])

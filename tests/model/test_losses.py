@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model.losses import intersection_and_union, propagation_loss
+from model.losses import count_labels, intersection_and_union, propagation_loss
 from util.masks.codes import VOID
 
 
@@ -17,11 +17,15 @@ def draw(num_channels=3, side=20):
     return logits, target, torch.ones(2, num_channels - 1)
 
 
+def loss_of(logits, target, valid, fraction):
+    return propagation_loss(logits, target, count_labels(target, valid), fraction)
+
+
 @pytest.mark.parametrize('fraction', [1, 0.575, 0.15])
 def test_the_loss_is_that_of_the_labelled_half(fraction):
     logits, target, valid = draw()
-    loss = propagation_loss(logits, target, valid, fraction)
-    half = propagation_loss(logits[..., 10:, :], target[..., 10:, :], valid, fraction)
+    loss = loss_of(logits, target, valid, fraction)
+    half = loss_of(logits[..., 10:, :], target[..., 10:, :], valid, fraction)
     torch.testing.assert_close(loss, half)
     loss.backward()
     assert not logits.grad[..., :10, :].any() and logits.grad[..., 10:, :].any()
@@ -34,17 +38,15 @@ def test_the_hardest_pixels_are_a_share_of_the_labelled_ones():
     )
     hardest = every.flatten(1).sort(1, descending=True).values[:, : int(200 * 0.15)]
     expected = hardest.mean(1).sum() / 2
-    torch.testing.assert_close(propagation_loss(logits, target, valid, 0.15), expected)
+    torch.testing.assert_close(loss_of(logits, target, valid, 0.15), expected)
 
 
 @pytest.mark.parametrize('fraction', [1, 0.15])
 def test_a_frame_without_labels_costs_nothing(fraction):
     logits, target, valid = draw()
     target[0] = VOID
-    loss = propagation_loss(logits, target, valid, fraction)
-    torch.testing.assert_close(
-        loss, propagation_loss(logits[1:], target[1:], valid[1:], fraction) / 2
-    )
+    loss = loss_of(logits, target, valid, fraction)
+    torch.testing.assert_close(loss, loss_of(logits[1:], target[1:], valid[1:], fraction) / 2)
     loss.backward()
     assert logits.grad.isfinite().all() and not logits.grad[0].any()
 

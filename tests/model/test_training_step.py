@@ -1,5 +1,6 @@
 """One training step: equal to the reference implementation, and safe from losses like NaN."""
 
+import contextlib
 import copy
 
 import pytest
@@ -142,20 +143,57 @@ def test_a_gradient_that_is_not_finite_changes_nothing(trainee):
 
 
 def test_a_loss_that_is_not_finite_in_one_process_stops_all_of_them(trainee, monkeypatch):
-    model = PropagationModel(trainee)
-    model.distributed = True
-    asked = []
-
-    def not_finite_elsewhere(finite, op):
-        asked.append((finite.item(), op))
-        finite.zero_()
-
-    monkeypatch.setattr('torch.distributed.all_reduce', not_finite_elsewhere)
+    model = one_of_two(trainee, monkeypatch, [torch.nan, 1, 0, 3, 4, 5, 6])
     before = trainee.decoder.pred.bias.clone()
     with pytest.raises(NonFiniteLoss):
         model.step(make_batch(1), 0)
-    assert asked == [(1, torch.distributed.ReduceOp.MIN)]
     assert torch.equal(trainee.decoder.pred.bias, before)
+
+
+def one_of_two(network, monkeypatch, others):
+    """A model whose all_reduce adds what another process would have sent, and may run once."""
+    model = PropagationModel(network)
+    model.distributed = True
+    others = iter([torch.tensor(others, dtype=torch.float32)])
+    monkeypatch.setattr('torch.distributed.all_reduce', lambda sums: sums.add_(next(others)))
+    monkeypatch.setattr('torch.distributed.get_world_size', lambda: 2)
+    return model
+
+
+def test_loss_and_pixels_are_those_of_all_processes(trainee, monkeypatch):
+    alone = PropagationModel(copy.deepcopy(trainee)).step(make_batch(), 0)
+    both = one_of_two(trainee, monkeypatch, [0.5, 0, 0, 1, 2, 3, 4]).step(make_batch(), 0)
+    assert both['loss'] == pytest.approx((alone['loss'] + 0.5) / 2)
+    assert both['intersection'] == [pixels + n for n, pixels in enumerate(alone['intersection'], 1)]
+    assert both['union'] == [pixels + n for n, pixels in enumerate(alone['union'], 3)]
+    assert not alone['stop'] and not both['stop']
+
+
+def test_a_process_stops_when_any_is_asked_to(trainee, monkeypatch):
+    elsewhere = one_of_two(copy.deepcopy(trainee), monkeypatch, [0, 0, 1, 0, 0, 0, 0])
+    assert elsewhere.step(make_batch(1), 0)['stop']
+    here = one_of_two(trainee, monkeypatch, [0] * 7)
+    assert here.step(make_batch(1), 0, lambda: True)['stop']
+
+
+def test_nothing_waits_for_the_device_between_forward_and_backward(trainee, monkeypatch):
+    """On the meta device, every number that is read from a tensor raises an error.
+
+    The first one that a step reads is the vector of results, when each parameter has its gradient.
+    """
+    monkeypatch.setattr('torch.autocast', lambda *_, **__: contextlib.nullcontext())
+    model = PropagationModel(trainee.to('meta'))
+    read = []
+    monkeypatch.setattr(
+        PropagationModel,
+        'sum_over_processes',
+        lambda _, *values: read.append([value.device.type for value in values]) or [0.0] * 7,
+    )
+    with pytest.raises((NotImplementedError, RuntimeError), match='meta'):
+        trainee.decoder.pred.bias.tolist()
+    results = model.step(make_batch(), 80_000)
+    assert read == [['meta'] * 5] and results['logits'].device.type == 'meta'
+    assert all(parameter.grad is not None for parameter in trainee.parameters())
 
 
 def test_thirty_steps_on_one_sample_overfit():

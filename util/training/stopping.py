@@ -25,7 +25,7 @@ def stop_signal(*, launched: bool) -> threading.Event:
 
 def ignore_workers() -> None:
     """Stop PyTorch's SIGCHLD handler from raising, at any line, when a worker exits."""
-    if is_main_thread():
+    if is_main_thread() and hasattr(signal, 'SIGCHLD'):  # Windows has no such signal
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 

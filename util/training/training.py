@@ -35,6 +35,7 @@ class Training:
         iteration: number of completed iterations, including those before resuming.
         best: best validation score (J&F) so far; None before the first validation.
         saved: value of `iteration` at the latest checkpoint.
+        stopping: whether any process had been asked to stop by the latest iteration.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Training:
         if options.load_model:
             self.iteration, self.best = resume(options.load_model, model, config)
         self.saved = self.iteration
+        self.stopping = False
         self.checkpoints = Checkpoints(folder, options.id, config)
         self.stop = stop_signal(launched=self.num_processes > 1)
         self.averages = Averages()
@@ -110,8 +112,9 @@ class Training:
 
     def step(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Update the weights, and return the results of `PropagationModel.step`."""
-        results = self.model.step(batch, self.iteration)
+        results = self.model.step(batch, self.iteration, self.stop.is_set)
         self.iteration += 1
+        self.stopping = results['stop']
         return results
 
     def report(self, batch: Mapping[str, Any], results: Mapping[str, Any]) -> None:
@@ -149,8 +152,11 @@ class Training:
         self.saved = self.iteration
 
     def stop_if_asked(self) -> None:
-        """If Ctrl-C or SIGTERM has asked for it, save a checkpoint and raise KeyboardInterrupt."""
-        if self.stop.is_set():
+        """If Ctrl-C or SIGTERM has asked for it, save a checkpoint and raise KeyboardInterrupt.
+
+        All processes do so after the same iteration, whichever of them the signal reached.
+        """
+        if self.stopping:
             if self.saved < self.iteration:
-                self.save()
+                distributed.run_on_main(self.save)  # the others wait, or torchrun would not
             raise KeyboardInterrupt
