@@ -133,7 +133,7 @@ def transparent_entries(image: Image.Image) -> np.ndarray:
 
 
 def any_void(masks: Iterable[Collection[int]]) -> bool:
-    """Whether 255 means "not labelled": any of these masks of a video also holds smaller ids.
+    """Whether 255 means "not labelled" in a video: some mask holds it beside smaller ids.
 
     masks: the ids in each mask.
     """
