@@ -1,5 +1,6 @@
 """dataset/stages.py and its options: which sets a stage draws from, and how often."""
 
+import gc
 import re
 from unittest import mock
 
@@ -41,6 +42,7 @@ def test_samples_do_not_depend_on_the_number_of_workers(tmp_path):
     for dataset in stages:
         dataset.num_epochs = 10
         keys = [(4, index) for index in range(len(dataset))]
+        gc.collect()  # before workers are forked: see `init_worker`
         there = DataLoader(dataset, None, sampler=keys, num_workers=2, worker_init_fn=init_worker)
         for (epoch, index), sample in zip(keys, there, strict=True):
             assert_same(dataset.sample(epoch, index), sample)

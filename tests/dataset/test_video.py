@@ -219,7 +219,7 @@ def test_a_mask_without_objects_beside_others_is_ignored_with_a_note(clip):
     found = match(clip)
     assert list(found.paths) == [2]
     (note,) = found.notes
-    assert note.startswith(f'{clip}/masks/00001.png and 1 more: without objects, which says')
+    assert note.startswith(f'{clip}/masks/00001.png and 1 more: shows no object, so it is ')
 
 
 def test_files_that_are_not_read_are_named(clip):
@@ -230,7 +230,7 @@ def test_files_that_are_not_read_are_named(clip):
     keep_masks = [path for path in (clip / 'masks').glob('*.png') if path.stem != '00000']
     for path in keep_masks:
         path.unlink()
-    frames, masks = match(clip).notes
+    (frames,), (masks,) = open_source(clip / 'images').notes, match(clip).notes
     words = 'left out, as they are not read'
     assert frames == f'{clip}/images: {words}: 00002.heic (2 .heic in all), a.json (1 .json in all)'
     assert masks == f'{clip}/masks: {words}: notes.txt (1 .txt in all)'

@@ -1,4 +1,4 @@
-"""Evaluations that are asked to end: they leave nothing half-written, and can be resumed."""
+"""Programs that are asked to end: they leave nothing half-written, and can be resumed."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.child_process import Child
 from tests.helpers.fault_programs import assert_same_results, results_in, run_to_the_end
-from util.evaluation.program import interruptible
+from util.signals import interruptible
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -32,6 +32,21 @@ def test_a_stopped_evaluation_leaves_nothing_behind(
     assert not list(output.glob('.*'))
     run_to_the_end(program.module, program.resumed(tmp_path))
     assert_same_results(results_in(tmp_path), undisturbed('eval')[0])
+
+
+@pytest.mark.parametrize('number', SIGNALS)
+def test_a_stopped_propagation_leaves_only_what_it_resumes_from(
+    programs, undisturbed, tmp_path, number
+):
+    program, output = programs['propagate'], tmp_path / 'out'
+    child = Child(program.module, program.command(tmp_path))
+    child.wait_until(lambda: any(output.glob('masks/00005.png')))
+    os.kill(child.process.pid, number)
+    code, _, errors = child.finish()
+    assert (code, errors.splitlines()[-1]) == (130, 'error: interrupted')
+    assert [path.name for path in output.glob('.*')] == ['.unfinished']
+    run_to_the_end(program.module, program.resumed(tmp_path))
+    assert_same_results(results_in(tmp_path), undisturbed('propagate')[0])
 
 
 @pytest.fixture

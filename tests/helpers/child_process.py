@@ -102,6 +102,7 @@ def run(module, words, out, errors, largest_file):
         os.fdopen(number, 'w', buffering=1) for number in (1, 2)
     ]
     multiprocessing.set_start_method('fork', force=True)  # how workers start without this server
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, and children inherit that
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(True)
     if largest_file is not None:

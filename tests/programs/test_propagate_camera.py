@@ -1,5 +1,7 @@
 """propagate.py with a camera: how its clip ends, and what needs a recorded video."""
 
+import shutil
+
 import av
 import cv2
 import pytest
@@ -60,12 +62,12 @@ def words(clip, *options, **files):
     return ['0', *arguments(clip, clip.parent / 'out', *options, **files)[1:]]
 
 
-def run_camera(clip, monkeypatch, *options, at_end=nothing_more):
+def run_camera(clip, monkeypatch, *options, at_end=nothing_more, **files):
     """Run propagate.py while camera 0 plays the clip; returns the output folder."""
     images = sorted((clip / 'images').iterdir())
     # one more picture at the beginning, from which the program takes the size
     monkeypatch.setattr('cv2.VideoCapture', Camera([images[0], *images], at_end))
-    call(NETWORK, words(clip, *options))
+    call(NETWORK, words(clip, *options, **files))
     return clip.parent / 'out'
 
 
@@ -101,9 +103,11 @@ def test_the_clip_of_a_camera_ends_at_the_requested_frame(clip, monkeypatch):
 
 def test_start_and_stride_skip_frames_of_a_camera(clip, tmp_path, monkeypatch):
     options = ['--start', 1, '--stride', 3]
-    masks = masks_in(run_camera(clip, monkeypatch, *options))
+    shutil.copy(clip / 'masks' / '00001.png', clip / 'mask.png')
+    masks = masks_in(run_camera(clip, monkeypatch, *options, mask='mask.png'))
     assert list(masks) == frame_names([1, 4, 7])
-    assert_same_masks(masks, masks_in(run(NETWORK, clip, tmp_path / 'folder', *options)))
+    folder = run(NETWORK, clip, tmp_path / 'folder', *options, mask='mask.png')
+    assert_same_masks(masks, masks_in(folder))
 
 
 @pytest.mark.parametrize('stride', [1, 3])

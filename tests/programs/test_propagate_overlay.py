@@ -1,5 +1,7 @@
 """overlay.mp4 of a video file: its times, the shape of its pixels and its sound."""
 
+import shutil
+
 import av
 import numpy as np
 import pytest
@@ -54,7 +56,8 @@ def test_the_sound_is_copied_until_the_last_frame_ends(output, clip):
 
 def test_chosen_frames_keep_their_times_and_the_sound_between_them(clip, tmp_path):
     words = ('--start', '3', '--end', '8', '--stride', '2', '--direction', 'both')
-    output = run(NETWORK, clip, tmp_path / 'out', *words, source='video.mp4')
+    shutil.copy(clip / 'masks' / '00003.png', clip / 'mask.png')
+    output = run(NETWORK, clip, tmp_path / 'out', *words, source='video.mp4', mask='mask.png')
     assert frame_times(output / 'overlay.mp4') == pytest.approx([0, 0.62, 0.88], abs=1e-3)
     whole, copied = sound_packets(clip / 'video.mp4'), sound_packets(output / 'overlay.mp4')
     shifted = {content: time - 0.12 for time, content in whole}

@@ -250,7 +250,7 @@ def test_an_object_around_all_others_raises_the_question_whether_it_is_one(tmp_p
     reader = MaskReader([path])
     number = reader.read(path)[0, 0]
     (note,) = reader.notes
-    assert note.startswith(f'{path}: object {number} covers most of the picture and touches all')
+    assert note.startswith(f'{path}: object {number} covers most of the image and touches all')
 
 
 def test_a_large_object_that_leaves_a_border_free_raises_no_question(tmp_path):

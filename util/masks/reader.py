@@ -38,21 +38,9 @@ class MaskReader:
         self.sizes: dict[Path, tuple[int, int]] = {}
         self.notes: list[str] = []
         self._soft: set[Path] = set()
-        # 1. Read every mask once.
-        files: dict[Path, MaskFile] = {}
         backgrounds: dict[Path, int] = {}
-        for path in paths:
-            found = read_drawn_codes(path)
-            height, width = found.codes.shape
-            self.sizes[path] = height, width
-            if has_soft_borders(path, found.shades()):
-                found = self._clean(path, found, clean)
-            found = without_matte(found)
-            palette = None if found.palette is None else found.palette.tolist()
-            files[path] = MaskFile(codes_in(found.codes), found.is_colour, found.is_free, palette)
-            if code := surrounding_code(found.codes):
-                backgrounds[path] = code
-        # 2. Number the objects.
+        # 1. Read every mask once, and number the objects in them.
+        files = {path: self._look_at(path, clean, backgrounds) for path in paths}
         if not any(file.codes for file in files.values()):
             names = ', '.join(str(path) for path in paths[:3])
             raise UserError(
@@ -60,24 +48,38 @@ class MaskReader:
             )
         numbering = number_objects(files)
         self._id_of, self.colours = numbering.id_of, numbering.colours
+        self.ids = {path: sorted({*self._id_of.get(path, {}).values()}) for path in paths}
+        # 2. Refuse ids that a mask cannot have.
         if len(self.colours) > 255:
             raise UserError(f'{paths[0]}: {len(self.colours)} colours in all masks; 255 at most')
-        self.ids = {path: sorted({*self._id_of.get(path, {}).values()}) for path in paths}
         for path, ids in self.ids.items():
             if wrong := [number for number in ids if not 1 <= number <= 255]:
                 raise UserError(
                     f'{path}: holds id {wrong[-1]}; ids must lie in 1..255, renumber them (the '
                     '16-bit ids of VIPSeg or BURST are not supported)'
                 )
-        # 3. Tell what may be a mistake.
+        # 3. Tell the user what may be a mistake.
         self.notes += numbering.notes
         large = [path for path, code in backgrounds.items() if code in self._id_of[path]]
         if large:
             number = self._id_of[large[0]][backgrounds[large[0]]]
             self.notes.append(
-                f'{some(large)}: object {number} covers most of the picture and touches all four '
-                'borders; if that is the background, make it black (0)'
+                f'{some(large)}: object {number} covers most of the image and touches all four '
+                'borders; if it is the background, make it black (0)'
             )
+
+    def _look_at(self, path: Path, clean: bool, backgrounds: dict[Path, int]) -> MaskFile:
+        """Read a mask, note its size, and note the code that may be its background, if any."""
+        found = read_drawn_codes(path)
+        height, width = found.codes.shape
+        self.sizes[path] = height, width
+        if has_soft_borders(path, found.shades()):
+            found = self._clean(path, found, clean)
+        found = without_matte(found)
+        if code := surrounding_code(found.codes):
+            backgrounds[path] = code
+        palette = None if found.palette is None else found.palette.tolist()
+        return MaskFile(codes_in(found.codes), found.is_colour, found.is_free, palette)
 
     def read(self, path: Path) -> np.ndarray:
         """Read one of the masks as uint8 (H, W) of ids."""

@@ -24,6 +24,7 @@ from util.propagation.journal import CannotResume
 from util.propagation.options import PropagationOptions
 from util.propagation.outputs import open_outputs
 from util.run_info import Stopwatch, describe_rates, frame_rates, settings_record, versions
+from util.signals import interruptible
 
 NO_ROOM = (
     'the masks so far are kept; free some memory and continue with --resume, or start again with '
@@ -34,7 +35,7 @@ NO_ROOM = (
 def propagate(options: PropagationOptions) -> None:
     """Follow the objects of a mask through a clip, and write the results to options.output."""
     configure_torch()
-    with naming_options(
+    with interruptible(), naming_options(
         short_side='--size', stride='--stride, --start', start='--start, --end', mask='--mask',
         model='--model', compiled='--compile', clean='--clean_mask',
     ):  # fmt: skip
