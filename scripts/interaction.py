@@ -64,7 +64,7 @@ def print_table(rows):
     every = []
     for name, figures in rows:
         if not every:
-            print(f'{"":16}' + ''.join(f'{column:>14}' for column in figures), flush=True)
+            print(f'{"":16}' + ''.join(f'{column:>18}' for column in figures), flush=True)
         every.append(figures)
         print_row(name, figures.values())
     means = [sum(figures[column] for figures in every) / len(every) for column in every[0]]
@@ -72,7 +72,7 @@ def print_table(rows):
 
 
 def print_row(name, figures):
-    print(f'{name[:16]:16}' + ''.join(f'{figure:14.2f}' for figure in figures), flush=True)
+    print(f'{name[:16]:16}' + ''.join(f'{figure:18.2f}' for figure in figures), flush=True)
 
 
 if __name__ == '__main__':
