@@ -201,9 +201,13 @@ class PropagationModel:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave. An average that it lacks begins at its network."""
+        """Go on from what `state_dict` gave. An average that it lacks begins at its network.
+
+        Raises ValueError if the optimiser's state is not that of the network's parameters.
+        """
         self.network.load_state_dict(state['network'])
         self.optimizer.load_state_dict(state['optimizer'])
+        self.check_moments()
         self.scheduler.load_state_dict(state['scheduler'])
         if self.average:
             self.average.module.load_state_dict(state['network'])
@@ -211,6 +215,20 @@ class PropagationModel:
                 self.average.load_state_dict(state['average'])
         if state.get('scaler'):
             self.scaler.load_state_dict(state['scaler'])
+
+    def check_moments(self) -> None:
+        """Raise ValueError if the moments of Adam lack a parameter, or belong to others.
+
+        PyTorch compares only their numbers. Before the first iteration, there are none.
+        """
+        for name, parameter in self.network.named_parameters() if self.optimizer.state else ():
+            for moment in ('exp_avg', 'exp_avg_sq'):
+                found = self.optimizer.state[parameter].get(moment)
+                if found is None:
+                    raise ValueError(f'{moment} of {name} is missing')
+                if found.shape != parameter.shape:
+                    shapes = f'{tuple(found.shape)} instead of {tuple(parameter.shape)}'
+                    raise ValueError(f'{moment} of {name} is {shapes}')
 
 
 def parameter_groups(network: PropagationNetwork, lr: float, key_lr: float) -> list[dict[str, Any]]:

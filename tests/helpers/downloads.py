@@ -18,6 +18,9 @@ def make_content(folder):
     benchmark_trees.davis_2017(folder / 'DAVIS' / '2017', lengths=(3, 4))
     trains = folder / 'DAVIS' / '2017' / 'trainval' / 'ImageSets' / '2017' / 'train.txt'
     trains.write_text('a\n')
+    scribble = folder / 'DAVIS' / '2017' / 'trainval' / 'Scribbles' / 'a' / '001.json'
+    scribble.parent.mkdir(parents=True)
+    scribble.write_text('{}')
     benchmark_trees.davis_2017(folder / 'DAVIS' / '2017', split='testdev', lengths=(3,))
     benchmark_trees.davis_2016(folder / 'DAVIS', own=True)
     benchmark_trees.youtube(folder / 'YouTube')

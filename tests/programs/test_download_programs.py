@@ -57,6 +57,23 @@ def test_only_what_is_missing_is_downloaded(words, tmp_path, site):
     assert names_in(tmp_path / 'root' / 'DAVIS' / '2017') == {'trainval'}
 
 
+def test_scribbles_need_the_tree_that_they_go_into(words, tmp_path, site, capsys):
+    """A tree with nothing but scribbles would be taken for a complete one."""
+    error = refused(capsys, download_datasets.main, *words, '--only', 'davis-2017-scribbles')
+    assert 'which is not there; name both (--only davis-2017 davis-2017-scribbles)' in error
+    assert not site.asked and not (tmp_path / 'root').exists()
+    trainval = tmp_path / 'root' / 'DAVIS' / '2017' / 'trainval'
+    own_tree(trainval)
+    download_datasets.main([*words, '--only', 'davis-2017-scribbles'])
+    assert (trainval / 'Scribbles' / 'a' / '001.json').is_file()
+    assert 'complete     1 videos, 1 scribbles' in capsys.readouterr().out
+    assert [path for path, _ in site.asked] == ['/mirror/davis-2017-scribbles.zip']
+    (trainval / 'Scribbles' / 'a' / '001.json').unlink()
+    with pytest.raises(SystemExit):
+        download_datasets.main([*words, '--check', '--only', 'davis-2017-scribbles'])
+    assert '0 videos, 0 scribbles; 1 videos are published' in capsys.readouterr().out
+
+
 def test_the_original_youtube_train_may_be_removed_once_it_is_resized(words, tmp_path, site):
     own_tree(tmp_path / 'root' / 'YouTube' / 'train_480p')
     download_datasets.main([*words, '--only', 'youtube-train'])

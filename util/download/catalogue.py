@@ -17,8 +17,9 @@ class Tree:
     """A folder of data, and what is known about it when it is complete."""
 
     folder: str  # below the root
-    count: int | None  # videos or pairs that are published; None: not known
-    unit: Literal['videos', 'pairs'] = 'videos'  # JPEGImages/ and Annotations/; or x.jpg and x.png
+    count: int | None  # how many of its units are published; None: not known
+    # JPEGImages/ and Annotations/; x.jpg and x.png; or a folder of JSON files for each video
+    unit: Literal['videos', 'pairs', 'scribbles'] = 'videos'
     masks: Literal['all', 'some'] | None = 'all'  # which frames have one; None: it has no masks
     lists: tuple[str, ...] = ()  # files that belong to it and name its videos
     remedy: str | None = None  # how to complete it; None: download it again
@@ -37,6 +38,7 @@ class Download:
     depth: int = 0  # 0: move the content as a whole; n: one by one what lies n levels inside it
     trees: tuple[Tree, ...] = ()
     is_part: bool = False  # one of several archives that are merged into one tree
+    needs: str = ''  # name of the download whose tree it goes into
     gigabytes: int | None = None  # approximate; None: not known
     md5: str | None = None
 
@@ -64,6 +66,11 @@ DATASETS = (
     video_archive(
         'davis-2017', '1kiaxrX_4GuW6NmiVuKGSGVoKGWjOdp6d', 'davis',
         Tree('DAVIS/2017/trainval', 60 + 30, lists=TRAINVAL_LISTS),
+    ),
+    Download(
+        'davis-2017-scribbles', 'drive:1JzIQSu36h7dVM8q0VoE4oZJwBXvrZlkl',
+        'davis-2017-scribbles.zip', 'davis', 'DAVIS/2017/trainval', ('Scribbles',), depth=1,
+        trees=(Tree('DAVIS/2017/trainval/Scribbles', 60 + 30, 'scribbles'),), needs='davis-2017',
     ),
     video_archive(
         'davis-2017-testdev', '1fmkxU2v9cQwyb62Tj1xFDdh2p4kDsUzD', 'davis',

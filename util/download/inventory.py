@@ -58,10 +58,11 @@ def count_tree(tree: Tree, root: Path) -> TreeStatus:
     folder = root / tree.folder
     if not folder.is_dir():
         return TreeStatus(tree.folder, False, '; '.join(filter(None, ['missing', tree.remedy])))
-    content = count_pairs(folder) if tree.unit == 'pairs' else count_videos(folder, tree)
-    number, summary, faults = content
+    count = {'pairs': count_pairs, 'scribbles': count_scribbles, 'videos': count_videos}[tree.unit]
+    number, summary, faults = count(folder, tree)
     if tree.count is not None and number < tree.count:
-        faults.append(f'{tree.count} {tree.unit} are published')
+        unit = 'pairs' if tree.unit == 'pairs' else 'videos'
+        faults.append(f'{tree.count} {unit} are published')
     faults += [f'{name} is missing' for name in tree.lists if not (folder / name).is_file()]
     if not number:
         faults.append('it is empty')
@@ -70,10 +71,17 @@ def count_tree(tree: Tree, root: Path) -> TreeStatus:
     return TreeStatus(tree.folder, not faults, '; '.join([summary, *faults]))
 
 
-def count_pairs(folder: Path) -> Content:
+def count_pairs(folder: Path, tree: Tree) -> Content:
     """Count the images x.jpg with a mask x.png beside them, at any depth."""
     number = len(match_pairs(folder)[0])
     return Content(number, f'{number} pairs', [])
+
+
+def count_scribbles(folder: Path, tree: Tree) -> Content:
+    """Count the videos that have scribbles: Scribbles/VIDEO/001.json, 002.json, ..."""
+    numbers = [len(files_by_stem(folder / name, ('.json',))) for name in video_names(folder)]
+    number = len(list(filter(None, numbers)))
+    return Content(number, f'{number} videos, {sum(numbers)} scribbles', [])
 
 
 def count_videos(folder: Path, tree: Tree) -> Content:

@@ -21,6 +21,7 @@ def run(table: Sequence[Download], options: DownloadOptions) -> None:
     wanted = [] if options.check else items
     missing = [item for item in wanted if not is_installed(item, options.root)]
     if missing:
+        check_needs(table, missing, options.root)
         check_archives(missing, options.archive_folder)
         confirm_terms(missing, options.yes)
         writable_folder(options.root, '--root')
@@ -42,6 +43,17 @@ def print_list(items: Sequence[Download], root: Path) -> None:
         state = 'present' if is_installed(item, root) else 'missing'
         size = f'about {item.gigabytes} GB' if item.gigabytes else 'size unknown'
         print(f'{item.name:20} {state:10} {size:14} {item.file:26} {item.origin}')
+
+
+def check_needs(table: Sequence[Download], items: Sequence[Download], root: Path) -> None:
+    """Raise UserError if an item goes into the tree of another one that will not be there."""
+    for item in items:
+        for other in table:
+            if other.name == item.needs and other not in items and not is_installed(other, root):
+                raise UserError(
+                    f'--only {item.name}: goes into the tree of {other.name}, which is not there; '
+                    f'name both (--only {other.name} {item.name})'
+                )
 
 
 def check_archives(items: Sequence[Download], folder: Path | None) -> None:

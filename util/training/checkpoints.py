@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from model.model import PropagationModel
-from model.weights import unpickle, why_unreadable
+from model.weights import check_weights, unpickle, why_unreadable
 from util import distributed
 from util.errors import UNREADABLE, UserError
 from util.options import PROJECT
@@ -114,7 +114,7 @@ class Resumed(NamedTuple):
 
 
 def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Resumed:
-    """Restore a model from a checkpoint. Those of the published code, which hold less, work too.
+    """Restore a model from a checkpoint of this program or of the published one.
 
     Arguments:
         path: NAME_checkpoint.pth.
@@ -128,12 +128,15 @@ def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Re
     state = None
     try:
         state = unpickle(path)
+        if 'it' in state:
+            state = from_published(state, model)
         before, iteration = state.get('config', {}), state['iteration']
         if before.get('stage', config['stage']) != config['stage']:
             raise UserError(
                 f'{path}: is from stage {before["stage"]}; start stage {config["stage"]} from its '
                 'network, with --load_network'
             )
+        check_weights(path, state['network'], model.network.state_dict())
         model.load_state_dict(state)
         if 'random' in state:
             torch.set_rng_state(state['random'])
@@ -153,6 +156,21 @@ def resume(path: Path, model: PropagationModel, config: Mapping[str, Any]) -> Re
         )
     warn_of_changes(before, config)
     return Resumed(iteration, state.get('best'))
+
+
+def from_published(state: Mapping[str, Any], model: PropagationModel) -> dict[str, Any]:
+    """The content of a published checkpoint under our names and with our order of parameters.
+
+    It calls the iteration `it`, and its optimiser numbers the parameters in the order of its
+    network's entries: mask_rgb_encoder, rgb_encoder, kv_m_f16, kv_q_f16, decoder.
+    """
+    ours = [name for name, _ in model.network.named_parameters()]
+    theirs = [name for name in state['network'] if name in ours]
+    optimizer = state['optimizer']
+    (group,) = optimizer['param_groups']
+    numbers = dict(zip(theirs, group['params'], strict=True))
+    groups = [{**group, 'params': [numbers[name] for name in ours]}]
+    return {**state, 'iteration': state['it'], 'optimizer': {**optimizer, 'param_groups': groups}}
 
 
 def warn_of_changes(before: Mapping[str, Any], config: Mapping[str, Any]) -> None:
