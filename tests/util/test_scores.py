@@ -190,7 +190,7 @@ def shorten(ground_truth, predictions):
         (change_size, ['a/00002.png', '59x40', '60x40']),
         (predict_0_and_255_for_two_objects, ['predictions/a', '[255]', '[1, 4]']),
         (predict_void, ['predictions/a', '[255]', '[1, 4]']),
-        (predict_colours, ['a/00001.png', 'not a mask of object ids']),
+        (predict_colours, ['a/00001.png', 'not all in the DAVIS palette']),
         (shorten, ['predictions/a: ground truth for 2 frames', '(--all_frames)']),
     ],
 )
