@@ -108,7 +108,7 @@ def test_other_colours_are_refused_with_the_remedy(tmp_path, capsys):
     write_rgb(tmp_path / 'out' / 'v', BRIGHT)
     line = refused(capsys, score.main, tmp_path / 'gt', tmp_path / 'out')
     assert 'v/00000.png: its colours (#00ff00, for one) are not all in the DAVIS palette' in line
-    assert '#00ff00' in line and 'save ids in an indexed or grey PNG' in line
+    assert '#00ff00' in line and 'save object ids in an indexed or grey PNG' in line
 
 
 def test_ground_truth_of_some_frames_is_scored_and_told(tmp_path, capsys):
