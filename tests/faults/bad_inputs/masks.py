@@ -62,7 +62,7 @@ CASES = [
         all_of(save('mask.png', colour_noise()), cut('mask.png'))),
     Bad('a decompression bomb as a mask', PROPAGATE, ('mask.png', '60000x60000', '134 million'),
         write('mask.png', png(60000, 60000))),
-    Bad('an animated mask', PROPAGATE, ('mask.png', '2 pictures'), animate('mask.png', 'GIF')),
+    Bad('an animated mask', PROPAGATE, ('mask.png', '2 images'), animate('mask.png', 'GIF')),
     Bad('a mask in CMYK', PROPAGATE.replace('.png', '.tif'), ('mask.tif', 'CMYK', 'save it as'),
         save('mask.tif', COLOURS, 'CMYK')),
     Bad('a mask of floating-point numbers', PROPAGATE.replace('.png', '.tif'),
