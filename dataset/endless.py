@@ -13,6 +13,8 @@ from dataset.stages import StageDataset
 from util.errors import UserError
 from util.parallel import init_worker
 
+SIGNAL_GRACE = 30  # seconds for which a worker outlives a SIGTERM
+
 
 class EndlessSampler(Sampler):
     """Yields (epoch, index) for ever: a new shuffle each epoch, this process's part of it.
@@ -79,11 +81,19 @@ def start_worker(worker: int) -> None:
     """Prepare a worker process, which leaves signals to its parent.
 
     Ctrl-C reaches all processes, and so may SIGTERM; but the parent still needs samples to complete
-    its iteration, since the parents of a training on several GPUs stop after the same one.
+    its iteration, since the parents of a training on several GPUs stop after the same one. So the
+    first SIGTERM ends a worker only after a while. A parent that exits sends a second one.
     """
     init_worker(worker)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, end_soon)
+
+
+def end_soon(*_: object) -> None:
+    """Handle a worker's first SIGTERM: it ends at the next one, or when SIGNAL_GRACE is over."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, 'alarm'):  # not on Windows
+        signal.alarm(SIGNAL_GRACE)
 
 
 def endless_batches(
